@@ -1,0 +1,1 @@
+"""Container tasks for a repository that holds several images: build, push, clean, set up."""

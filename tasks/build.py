@@ -1,0 +1,69 @@
+"""container-build, its two platforms and its services: what a person types to have images."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import RESERVED, Repository
+
+if TYPE_CHECKING:
+    from .plan.platforms import Platform
+    from .settings import Settings
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-build, one task a platform and one a service."""
+    return [
+        _build_all(repository),
+        *(_build_platform(repository, arch) for arch in sorted(RESERVED)),
+        *(_build_service(repository, service.name, service.task_name) for service in repository.services),
+    ]
+
+
+def _build_all(repository: Repository) -> Task[Any]:
+    def body(c: Context, values: dict[str, Any]) -> None:
+        run(c, repository, values)
+
+    doc = "Build the images of all services, and load them into the local image store."
+    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD), body)
+
+
+def _build_platform(repository: Repository, arch: str) -> Task[Any]:
+    def body(c: Context, values: dict[str, Any]) -> None:
+        from .plan.platforms import of_machine
+
+        run(c, repository, values, platforms=(of_machine(arch),))
+
+    doc = f"Build the images of all services for linux/{arch} alone."
+    own = [flag for flag in flags.BUILD if flag is not flags.PLATFORMS]
+    return flags.make_task(f"container-build-{arch}", doc, (flags.SERVICES, *own), body)
+
+
+def _build_service(repository: Repository, service: str, task_name: str) -> Task[Any]:
+    def body(c: Context, values: dict[str, Any]) -> None:
+        run(c, repository, {**values, "services": service})
+
+    return flags.make_task(f"container-build-{task_name}", f"Build the image of {service}.", flags.BUILD, body)
+
+
+def run(c: Context, repository: Repository, values: dict[str, Any], *, platforms: "Sequence[Platform]" = ()) -> None:
+    """Read the settings, plan, build and report: the sentence that every build task is."""
+    from . import pipeline, settings
+    from .plan.targets import Output
+
+    wanted = settings.load(c, repository, values, platforms=tuple(platforms))
+    if platforms:
+        _say_ignored(wanted)
+    pipeline.run(wanted, repository, output=Output.LOAD, print_only=bool(values["print"]))
+
+
+def _say_ignored(wanted: "Settings") -> None:
+    import os
+
+    from .report import style
+
+    if "BUILD_PLATFORMS" in os.environ:
+        style.note(f"BUILD_PLATFORMS is ignored: this task builds for {wanted.platforms[0]} alone")

@@ -1,0 +1,78 @@
+"""container-clean: take this project's images and cache away, and nothing of anybody else's."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import Repository
+
+if TYPE_CHECKING:
+    from .engine.api import Engine
+    from .plan.cleaning import Cleaning
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-clean."""
+
+    def body(c: Context, values: dict[str, Any]) -> None:
+        run(c, repository, dry_run=bool(values["dry_run"]), yes=bool(values["yes"]))
+
+    doc = "Remove this project's images, cache mounts and builder; shows first what goes."
+    return [flags.make_task("container-clean", doc, (flags.DRY_RUN, flags.YES), body)]
+
+
+def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None:
+    """Find, decide, show, ask, remove."""
+    from . import settings
+    from .engine import api, buildx, workspace
+    from .plan import cleaning
+    from .plan.targets import PROJECT_LABEL
+    from .report import clean as report
+    from .report import style
+
+    project = settings.project_of(c, repository)
+    engine = api.connect()
+    found = cleaning.decide(
+        project=project,
+        images=engine.images_labelled(PROJECT_LABEL, project),
+        cache=engine.cache_records(),
+        builders=buildx.existing(f"{project}-release"),
+    )
+    report.show(found, project)
+    if found.nothing or dry_run:
+        return
+    if not _consents(yes=yes):
+        style.say("Nothing was removed.")
+        return
+    with workspace.alone(repository.root, lambda: style.note("another run builds in this checkout; waiting for it")):
+        report.freed(_remove(found, engine))
+
+
+def _consents(*, yes: bool) -> bool:
+    from .errors import ConfigError, Interrupted
+
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigError("nobody to ask: standard input is not a terminal", hint="inv container-clean --yes")
+    try:
+        return input("Remove these? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
+    except KeyboardInterrupt:
+        raise Interrupted("nothing was removed") from None
+
+
+def _remove(found: "Cleaning", engine: "Engine") -> int:
+    """Remove what was decided and return the bytes that the cache gave back."""
+    from .engine.machine.builder import remove_release_builder
+
+    for image in found.images:
+        for reference in image.references or (image.id,):
+            engine.remove_image(reference)
+    for builder in found.builders:
+        remove_release_builder(builder)
+    return engine.remove_cache([mount.id for mount in found.mounts])

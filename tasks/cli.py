@@ -1,0 +1,28 @@
+"""The task list: what ``inv --list`` shows, for the repository whose tasks.py Invoke loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.tasks import Task
+
+from . import build, clean, push, settings, setup
+from .services import discover
+
+
+def collection(root: Path, *more: Task[Any]) -> Collection:
+    """Return the container tasks of the repository at ``root``, and ``more`` of its own.
+
+    Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
+    """
+    settings.check_file(root)
+    repository = discover(root)
+    found = Collection(
+        *build.tasks(repository),
+        *push.tasks(repository),
+        *clean.tasks(repository),
+        *setup.tasks(repository),
+        *more,
+    )
+    found.configure({"container": settings.DEFAULTS})
+    return found

@@ -1,0 +1,158 @@
+"""The engine's API, through the docker SDK: what it is, what it holds, what may go."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EngineError
+from ..plan.cleaning import CacheRecord, Image
+from ..plan.platforms import Platform, of_machine
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_PIPELINE_ID = 'with id "/'
+
+
+class Engine:
+    """A connection to the engine that the docker command line would use."""
+
+    def __init__(self, api: "APIClient") -> None:
+        """Take an open client; ``connect`` makes one."""
+        self._api = api
+
+    def native(self) -> Platform:
+        """Return the platform that runs there without emulation."""
+        return of_machine(str(self._api.version()["Arch"]))
+
+    def holds_several_platforms(self) -> bool:
+        """Whether its image store keeps an image's platforms apart: the containerd store does."""
+        status = self._info().get("DriverStatus") or []
+        return any("io.containerd.snapshotter" in str(value) for _, value in status)
+
+    def data_root(self) -> str:
+        """Return the folder that it keeps everything in, on its own machine."""
+        return str(self._info().get("DockerRootDir", ""))
+
+    def _info(self) -> Mapping[str, Any]:
+        with _translated():
+            info: Mapping[str, Any] = self._api.info()
+        return info
+
+    def unpacked_size(self, reference: str) -> int | None:
+        """Return the bytes of an image's layers as they lie unpacked; None when it is not there."""
+        from docker.errors import NotFound
+
+        with _translated():
+            try:
+                return sum(layer["Size"] for layer in self._api.history(reference))  # type: ignore[no-untyped-call]
+            except NotFound:
+                return None
+
+    def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
+        """Return the images that carry a label, untagged ones too, with the containers that use them."""
+        with _translated():
+            users: dict[str, list[str]] = {}
+            for container in self._api.containers(all=True):
+                name = (container.get("Names") or ["?"])[0].lstrip("/")
+                users.setdefault(container["ImageID"], []).append(name)
+            found = self._api.images(filters={"label": [f"{label}={value}"]})
+        return tuple(
+            Image(
+                id=image["Id"],
+                references=tuple(image.get("RepoTags") or ()),
+                size=image["Size"],
+                labels=image.get("Labels") or {},
+                used_by=tuple(users.get(image["Id"], ())),
+            )
+            for image in found
+        )
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a tag, and the image with its last one; nothing when it is gone already."""
+        from docker.errors import NotFound
+
+        with _translated(), contextlib.suppress(NotFound):
+            self._api.remove_image(reference, noprune=False)
+
+    def cache_records(self) -> tuple[CacheRecord, ...]:
+        """Return the records of the engine's own build cache."""
+        with _translated():
+            records = self._api.df().get("BuildCache") or ()
+        return tuple(
+            CacheRecord(
+                id=record["ID"],
+                size=record["Size"],
+                mount_id=_mount_id(record),
+                in_use=record["InUse"],
+            )
+            for record in records
+        )
+
+    def remove_cache(self, ids: Sequence[str]) -> int:
+        """Remove cache records by id, each alone, and return the bytes that came free."""
+        freed = 0
+        with _translated():
+            for one in ids:
+                # The SDK's stubs know neither the filter nor the answer of POST /build/prune.
+                answer: Any = self._api.prune_builds(filters={"id": [one]}, all=True)  # type: ignore[arg-type]
+                freed += answer.get("SpaceReclaimed") or 0
+        return freed
+
+
+def _mount_id(record: Mapping[str, Any]) -> str | None:
+    if record.get("Type") != "exec.cachemount":
+        return None
+    # The API gives the id in the description alone: `… with id "/name"`.
+    tail = str(record.get("Description", "")).rpartition(_PIPELINE_ID)[2]
+    return tail.rstrip('"')
+
+
+def connect() -> Engine:
+    """Return the engine that the docker command line would use: DOCKER_HOST, context or the usual socket.
+
+    Raises EngineError when it is out of reach, with the reason.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=120)
+        client.api.version()
+    except (DockerException, OSError, ValueError) as error:
+        raise _unreachable(error) from error
+    return Engine(client.api)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(f"the engine refused: {error.explanation or error}") from error
+    except (DockerException, RequestException) as error:
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: BaseException) -> EngineError:
+    reasons = list(_chain(error))
+    if any(isinstance(reason, PermissionError) or "Permission denied" in str(reason) for reason in reasons):
+        return EngineError(
+            "the engine's socket may not be opened by this user",
+            hint="sudo usermod -aG docker $USER, then log in again",
+        )
+    return EngineError(f"no engine answers: {_words(reasons[-1])}", hint="inv container-setup, or start Docker")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _words(error: BaseException) -> str:
+    text = str(getattr(error, "strerror", None) or error)
+    return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - one line of a terminal or two

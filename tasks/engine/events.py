@@ -1,0 +1,177 @@
+"""Read BuildKit's own event stream (``--progress=rawjson``) and keep account of a build's steps.
+
+The stream is JSON documents one after the other, which older buildx prints over many
+lines; after them buildx writes its last words as text.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+TAIL = 20  # lines of a step that are kept for the message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One vertex of the build graph, as far as it has come."""
+
+    number: int
+    name: str
+    started: datetime | None = None
+    completed: datetime | None = None
+    cached: bool = False
+    error: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, once it is done."""
+        if self.started is None or self.completed is None:
+            return None
+        return (self.completed - self.started).total_seconds()
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is BuildKit's own housekeeping rather than a line of a Dockerfile."""
+        return not self.name.startswith("[") or self.name.startswith(("[internal]", "[auth]", "[context "))
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step has begun."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step has ended, one way or the other."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A step has written a line."""
+
+    step: Step
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """BuildKit found something to say about a Dockerfile."""
+
+    text: str
+
+
+Event = Begun | Ended | Output | Warned
+
+
+@dataclass(slots=True)
+class Account:
+    """The steps of one build and their last lines; feed it bytes and it answers with events."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    tails: dict[str, list[str]] = field(default_factory=dict)
+    words: str = ""
+    """What buildx wrote after the events."""
+    _buffer: str = ""
+    _partial: dict[str, str] = field(default_factory=dict)
+
+    def feed(self, text: str) -> Iterator[Event]:
+        """Take more of the stream and yield what it says."""
+        self._buffer += text
+        decoder = json.JSONDecoder()
+        while True:
+            self._buffer = self._buffer.lstrip()
+            if not self._buffer.startswith("{"):
+                # Words until the next line that could begin a document.
+                head, brace, rest = self._buffer.partition("\n{")
+                if not brace:
+                    return
+                self.words += head + "\n"
+                self._buffer = "{" + rest
+                continue
+            try:
+                document, end = decoder.raw_decode(self._buffer)
+            except json.JSONDecodeError:
+                return
+            self._buffer = self._buffer[end:]
+            yield from self._document(document)
+
+    def close(self) -> Iterator[Event]:
+        """Take the end of the stream: half a line is a line, the rest is words."""
+        for vertex, line in self._partial.items():
+            if line:
+                yield Output(self._keep(vertex, line), line)
+        self._partial.clear()
+        self.words += self._buffer
+        self._buffer = ""
+
+    @property
+    def failing(self) -> Step | None:
+        """The step that failed by itself, not because another was cancelled."""
+        wrong = [step for step in self.steps.values() if step.error]
+        return next((step for step in wrong if "context canceled" not in step.error), wrong[0] if wrong else None)
+
+    @property
+    def cached_share(self) -> float | None:
+        """The share of the Dockerfile's steps that came from the cache, 0 to 1."""
+        own = [step for step in self.steps.values() if not step.internal and step.completed is not None]
+        return sum(step.cached for step in own) / len(own) if own else None
+
+    def tail(self, step: Step) -> tuple[str, ...]:
+        """Return the last lines of a step."""
+        return tuple(
+            line for key, lines in self.tails.items() if self.steps[key].number == step.number for line in lines
+        )
+
+    def _document(self, document: dict[str, Any]) -> Iterator[Event]:
+        for vertex in document.get("vertexes") or ():
+            yield from self._vertex(vertex)
+        for log in document.get("logs") or ():
+            yield from self._log(log)
+        for warning in document.get("warnings") or ():
+            yield Warned(base64.b64decode(warning.get("short") or "").decode("utf-8", "replace"))
+
+    def _vertex(self, vertex: dict[str, Any]) -> Iterator[Event]:
+        digest = vertex["digest"]
+        before = self.steps.get(digest) or Step(number=len(self.steps) + 1, name=vertex.get("name", ""))
+        after = replace(
+            before,
+            started=_time(vertex.get("started")) or before.started,
+            completed=_time(vertex.get("completed")),
+            cached=bool(vertex.get("cached")) or before.cached,
+            error=vertex.get("error", ""),
+        )
+        self.steps[digest] = after
+        if after.started is not None and before.started is None:
+            yield Begun(after)
+        if after.completed is not None and before.completed is None:
+            yield Ended(after)
+
+    def _log(self, log: dict[str, Any]) -> Iterator[Event]:
+        vertex = log.get("vertex", "")
+        if vertex not in self.steps:
+            self.steps[vertex] = Step(number=len(self.steps) + 1, name="")
+        text = self._partial.get(vertex, "") + base64.b64decode(log.get("data") or "").decode("utf-8", "replace")
+        *lines, self._partial[vertex] = text.split("\n")
+        for line in lines:
+            yield Output(self._keep(vertex, line), line.rstrip("\r"))
+
+    def _keep(self, vertex: str, line: str) -> Step:
+        kept = self.tails.setdefault(vertex, [])
+        kept.append(line.rstrip("\r"))
+        del kept[:-TAIL]
+        return self.steps[vertex]
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text or text.startswith("0001-"):
+        return None
+    # Python 3.11 reads at most six decimals; Go writes up to nine.
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{rest[:6].ljust(6, '0')}+00:00")

@@ -1,0 +1,51 @@
+"""What git knows: which commit last changed a service, and whether the work tree is clean."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EngineError
+from .process import run
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The last commit that touched a path."""
+
+    revision: str
+    committed: str
+    """RFC 3339, in the committer's zone."""
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = run("git", "-C", root, *words, env={"GIT_OPTIONAL_LOCKS": "0"})
+    except EngineError:
+        return None
+    return done.stdout if done.ok else None
+
+
+def head(root: Path) -> str | None:
+    """Return the short name of the commit checked out; None outside a checkout or before the first commit."""
+    text = _git(root, "rev-parse", "--short", "HEAD")
+    return text.strip() if text else None
+
+
+def last_change(root: Path, path: str) -> Change | None:
+    """Return the last commit that changed a path; its revision says ``-dirty`` where the work tree differs.
+
+    None where git does not know: no checkout, or a path that was never committed.
+    """
+    text = _git(root, "log", "-1", "--format=%H %cI", "--", path)
+    if not text or not text.strip():
+        return None
+    revision, committed = text.split()
+    changed = _git(root, "status", "--porcelain", "--", path)
+    return Change(f"{revision}-dirty" if changed else revision, committed)
+
+
+def uncommitted(root: Path) -> tuple[str, ...] | None:
+    """Return the paths that differ from the commit checked out; None outside a checkout."""
+    text = _git(root, "status", "--porcelain", "-z")
+    if text is None:
+        return None
+    return tuple(entry[3:] for entry in text.split("\0") if len(entry) > 3)  # noqa: PLR2004 - "XY path"

@@ -1,0 +1,1 @@
+"""Make this machine able to build: engine, buildx, builders, base images, emulation."""

@@ -1,0 +1,133 @@
+"""Stand-alone BuildKit: a daemon of ours for each release builder that needs one (Linux, root)."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from ...errors import EngineError
+from .. import cache, process
+from . import files, gobuild, packages, private, processes
+
+VERSION = "v0.32.2"
+"""Of BuildKit; built from its Go module."""
+
+_MODULE = "github.com/moby/buildkit"
+_PROGRAMS = ("buildkitd", "buildctl")
+_ASK_SECONDS = 15.0
+_START_SECONDS = 30.0
+_PAUSE = 0.1
+_KEEP_MEGABYTES = 20_000  # that its cache may hold
+
+
+def socket(name: str) -> Path:
+    """Return where the daemon of that builder listens."""
+    return files.short_socket(_folder(name) / "buildkitd.sock")
+
+
+def log(name: str) -> Path:
+    """Return where the daemon of that builder writes."""
+    return cache.home() / "logs" / f"buildkitd-{name}.log"
+
+
+def ensure_started(name: str) -> bool:
+    """Start the daemon of that builder where it does not run; return whether it had to be.
+
+    Raises EngineError: it could not be built, or did not get up.
+    """
+    programs = cache.home() / "buildkit" / VERSION
+    if not (programs / _PROGRAMS[0]).is_file():
+        gobuild.build(_MODULE, VERSION, _PROGRAMS, programs)
+    if processes.find(_mark(name)):
+        if _wait(name, programs):
+            return False
+        processes.stop(_mark(name))
+    packages.ensure_installed({"runc": "runc", "setsid": "util-linux"})
+    socket(name).parent.mkdir(parents=True, exist_ok=True)
+    socket(name).unlink(missing_ok=True)
+    private.set_aside(log(name))
+    process.spawn_daemon(
+        programs / "buildkitd",
+        *("--root", _root(name)),
+        *("--addr", f"unix://{socket(name)}"),
+        *("--oci-worker=true", "--containerd-worker=false"),
+        *("--oci-worker-gc", f"--oci-worker-gc-keepstorage={_KEEP_MEGABYTES}"),
+        log=log(name),
+        env={"PATH": os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]), **private.WHOLE_LOGS},
+        drop=private.FOREIGN,
+    )
+    if not _wait(name, programs):
+        raise EngineError(
+            f"the stand-alone BuildKit did not get up: {private.last_words(log(name))}", hint=f"its log: {log(name)}"
+        )
+    return True
+
+
+def names() -> tuple[str, ...]:
+    """Return the builders that have a daemon here, whether or not it runs."""
+    folder = _folders()
+    return tuple(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ()
+
+
+def stop(name: str) -> bool:
+    """Stop the daemon of that builder; its cache stays. Return whether it ran."""
+    return processes.stop(_mark(name)) > 0
+
+
+def delete(name: str) -> bool:
+    """Stop the daemon of that builder and delete its cache; return whether there was one.
+
+    Raises EngineError when something is still mounted below its folder.
+    """
+    stop(name)
+    folder = _folder(name)
+    if not folder.is_dir():
+        return False
+    _unmount_below(folder)
+    shutil.rmtree(folder)
+    log(name).unlink(missing_ok=True)
+    return True
+
+
+def mounts_below(folder: Path, mountinfo: str) -> list[str]:
+    """Return what is mounted below a folder, deepest first, from the text of /proc/self/mountinfo; pure."""
+    places = (line.split(" ")[4].replace(r"\040", " ") for line in mountinfo.splitlines() if line)
+    return sorted((place for place in places if Path(place).is_relative_to(folder)), key=len, reverse=True)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what a killed BuildKit left mounted, so that deleting its folder deletes nothing else."""
+    table = Path("/proc/self/mountinfo")
+    for place in mounts_below(folder, table.read_text(encoding="utf-8")):
+        process.run("umount", "--lazy", place)
+    if mounts_below(folder, table.read_text(encoding="utf-8")):
+        raise EngineError(f"something is still mounted below {folder}", hint=f"umount it, then: rm -r {folder}")
+
+
+def _wait(name: str, programs: Path) -> bool:
+    """Return whether the daemon answers before its time is over or its process is gone."""
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < _START_SECONDS:
+        ask = (programs / "buildctl", "--addr", f"unix://{socket(name)}", "debug", "workers")
+        if process.run(*ask, timeout=_ASK_SECONDS).ok:
+            return True
+        if waited > 1 and not processes.find(_mark(name)):
+            return False
+        time.sleep(_PAUSE)
+    return False
+
+
+def _folders() -> Path:
+    return cache.home() / "buildkit" / "builders"
+
+
+def _folder(name: str) -> Path:
+    return _folders() / name
+
+
+def _root(name: str) -> Path:
+    return _folder(name) / "root"
+
+
+def _mark(name: str) -> processes.Mark:
+    return processes.Mark(program="buildkitd", word=str(_root(name)))

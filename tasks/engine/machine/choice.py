@@ -1,0 +1,77 @@
+"""Which engine to use, and whether to start one: decided from what was found. Pure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .packages import INSTALL_DOCKER
+from .reach import Engine, Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What counts for the decision, apart from the engine itself."""
+
+    root: bool
+    packages: bool
+    """Whether packages of Debian or Ubuntu can be had."""
+    service: bool
+    """Whether systemd has a docker service here."""
+    foreign_engine: bool
+    """Whether a dockerd runs that is not ours."""
+    usual: bool
+    """Whether the endpoint is the usual one, not one that DOCKER_HOST or a context names."""
+    own_socket: Path
+    """Where an engine of ours listens when the usual socket is taken."""
+    distribution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """The engine answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Start an engine of our own on that socket."""
+
+    socket: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Nothing may be started; what a person can do."""
+
+    reason: str
+    way_out: str
+
+
+def choose(engine: Engine, around: Surroundings) -> Use | Start | Refuse:
+    """Return what to do about the engine."""
+    if engine.answers:
+        return Use()
+    way_out = _way_out(engine, around)
+    if way_out is not None:
+        told = f"no engine at {engine.endpoint}: {engine.detail or engine.reach.value}"
+        return Refuse(reason=told, way_out=way_out)
+    free = engine.reach in (Reach.ABSENT, Reach.REFUSED)
+    taken = not free or (around.usual and around.foreign_engine)
+    return Start(socket=around.own_socket if taken or engine.socket is None else engine.socket)
+
+
+def _way_out(engine: Engine, around: Surroundings) -> str | None:
+    """Return what a person has to do; None where an engine of our own may be started."""
+    if engine.reach is Reach.DENIED:
+        return "sudo usermod -aG docker $USER, then log in again"
+    if engine.socket is None or (not around.usual and engine.reach is Reach.FAILED):
+        return "unset DOCKER_HOST, or: docker context use default"
+    if around.service and around.usual:
+        return "systemctl start docker"
+    if not around.packages:
+        return _without_packages(around)
+    return None
+
+
+def _without_packages(around: Surroundings) -> str:
+    if around.distribution in ("debian", "ubuntu") and not around.root:
+        return f"start Docker, or {INSTALL_DOCKER} (as root, inv container-setup starts a private engine)"
+    return f"start Docker Desktop or the docker service, or {INSTALL_DOCKER}"

@@ -1,0 +1,224 @@
+"""Stand-ins for the base images on a machine that reaches no image registry: built from Debian packages.
+
+The recipe lies in ``bases/``. The images are pushed to a registry on the loopback, and a record in the cache
+folder says which repository each replaces.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import EngineError
+from ...plan.platforms import Platform, of_machine
+from .. import cache, process, trust
+from . import bases, files, packages, registry, rootfs
+
+NAMES = ("alpine", "golang", "rust")
+"""The repositories that there is a recipe for."""
+
+LABEL = "container-tasks.bases"
+"""Label of every stand-in; its value is ``stand-in``."""
+
+_RECIPE = Path(__file__).parent / "bases"
+_SERIES = "1.27"  # of Go, where the reference names none
+_SECONDS = 3600.0
+_CA = "ca.pem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What has to stand in, and how it is made."""
+
+    names: tuple[str, ...]
+    go_series: str
+    platform: Platform
+    """The one that builds; alpine alone is needed for the other as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The record: what was built, where it is served, and whether builds use it."""
+
+    fingerprint: str
+    port: int
+    digests: Mapping[str, str]
+    used: bool
+
+
+def recorded() -> Mapping[str, str]:
+    """Return the replacement of each repository, as a reference with digest; empty where none is needed.
+
+    Quick: reads one file, asks nobody.
+    """
+    state = _state()
+    if state is None or not state.used:
+        return {}
+    return {name: f"localhost:{state.port}/{_path(name)}:1@{digest}" for name, digest in sorted(state.digests.items())}
+
+
+def serving() -> bool:
+    """Return whether the loopback registry answers and holds every recorded stand-in."""
+    state = _state()
+    return state is not None and all(
+        registry.holds(state.port, _path(name), digest) for name, digest in state.digests.items()
+    )
+
+
+def wanted(references: Iterable[str]) -> Wanted:
+    """Return which stand-ins these base references need on this machine.
+
+    Raises EngineError that names the bases for which there is none.
+    """
+    by_name = {bases.short_name(reference): reference for reference in references}
+    unknown = sorted(set(by_name) - set(NAMES))
+    if unknown:
+        raise EngineError(
+            f"no image registry is in reach, and there is no stand-in for {', '.join(unknown)}",
+            hint="set container.mirror in invoke.yaml to a registry that has them",
+        )
+    series = bases.series(by_name.get("golang", "")) or _SERIES
+    return Wanted(names=tuple(sorted(by_name)), go_series=series, platform=of_machine())
+
+
+def fingerprint(want: Wanted) -> str:
+    """Return the hash of all that decides what the stand-ins are."""
+    digest = hashlib.sha256(f"{want.platform} {want.go_series} {packages.SUITE}\n".encode())
+    for path in sorted(_RECIPE.iterdir()):
+        if path.is_file():
+            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def missing(want: Wanted) -> tuple[str, ...]:
+    """Return the names that must be built: all of them when the recipe is no longer the one recorded."""
+    state = _state()
+    if state is None or state.fingerprint != fingerprint(want):
+        return want.names
+    return tuple(name for name in want.names if name not in state.digests)
+
+
+def ensure_served() -> bool:
+    """Have the recorded stand-ins served and used; return whether anything had to be done for it.
+
+    Raises EngineError when the registry does not get up.
+    """
+    state = _state()
+    if state is None:
+        return False
+    port, started = registry.ensure_started()
+    now = replace(state, port=port, used=True)
+    if now != state:
+        _write(now)
+    return started or now != state
+
+
+def build(want: Wanted, names: tuple[str, ...]) -> None:
+    """Build ``names`` of what is wanted, push them to the loopback registry and record them.
+
+    Raises EngineError with the log's place when a build fails or packages cannot be had.
+    """
+    if names == want.names:  # nothing of before is of use
+        _record().unlink(missing_ok=True)
+        registry.empty()
+    port, _ = registry.ensure_started()
+    tar = rootfs.ensure()
+    with files.staged(cache.home() / "stand-ins") as folder:
+        for path in _RECIPE.iterdir():
+            if path.is_file():
+                shutil.copy(path, folder)
+        os.link(tar, folder / tar.name)
+        ca = _copy_ca_bundle(folder)
+        digests = _bake(folder, definition(want, names, port, ca=ca))
+    shutil.rmtree(cache.home() / "stand-ins", ignore_errors=True)
+    before = _state()
+    every = {**(before.digests if before else {}), **digests}
+    _write(State(fingerprint=fingerprint(want), port=port, digests=every, used=True))
+
+
+def retire() -> bool:
+    """Have the real bases used from now on; return whether stand-ins were. They stay, for the next time."""
+    state = _state()
+    if state is None or not state.used:
+        return False
+    _write(replace(state, used=False))
+    return True
+
+
+def definition(want: Wanted, names: Iterable[str], port: int, *, ca: bool) -> dict[str, Any]:
+    """Return the bake definition: alpine for both platforms, the compilers for the one that builds; pure."""
+    common: dict[str, Any] = {"context": ".", "attest": ["type=provenance,disabled=true"], "pull": False}
+    if ca:
+        common["secret"] = [f"id=ca,src={_CA}"]
+    targets = {
+        name: {
+            **common,
+            "target": name,
+            "platforms": [*Platform] if name == "alpine" else [want.platform],
+            "args": {"GO_SERIES": want.go_series} if name == "golang" else {},
+            "output": [f"type=image,name=localhost:{port}/{_path(name)}:1,push=true"],
+        }
+        for name in names
+    }
+    return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
+
+
+def _bake(folder: Path, definition: dict[str, Any]) -> dict[str, str]:
+    """Build and push, and return each image's digest."""
+    files.write_json(folder / "bake.json", definition)
+    log = cache.home() / "logs" / "stand-ins.log"
+    done = process.run(
+        *("docker", "buildx", "bake", "--builder", _builder(), "--file", "bake.json"),
+        *("--progress", "plain", "--metadata-file", "metadata.json"),
+        cwd=folder,
+        timeout=_SECONDS,
+    )
+    files.write_text(log, done.stdout + done.stderr)
+    if not done.ok:
+        raise EngineError(f"the stand-in bases did not build: {done.last_line}", hint=f"its log: {log}")
+    told = files.read_json(folder / "metadata.json")
+    return {name: str(told[name]["containerimage.digest"]) for name in definition["target"]}
+
+
+def _builder() -> str:
+    """Return the engine's own builder, whatever builder a person has chosen: it bears its context's name."""
+    return process.check("docker", "context", "show").strip() or "default"
+
+
+def _copy_ca_bundle(folder: Path) -> bool:
+    """Lay the machine's CA bundle beside the recipe where packages come over https; return whether it was.
+
+    Steps that download have it mounted as a secret; none copies it.
+    """
+    bundle = trust.bundle("auto", folder) if packages.debian_mirror().startswith("https://") else None
+    if bundle is not None:
+        shutil.copyfile(bundle, folder / _CA)
+    return bundle is not None
+
+
+def _path(name: str) -> str:
+    return f"stand-ins/{name}"
+
+
+def _record() -> Path:
+    return cache.home() / "stand-ins.json"
+
+
+def _state() -> State | None:
+    told = files.read_json(_record())
+    try:
+        return State(
+            fingerprint=str(told["fingerprint"]),
+            port=int(told["port"]),
+            digests={str(name): str(digest) for name, digest in told["digests"].items()},
+            used=bool(told["used"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _write(state: State) -> None:
+    files.write_json(_record(), asdict(state))

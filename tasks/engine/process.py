@@ -1,0 +1,108 @@
+"""The one door to other programs: an argument list in, text out; never a shell."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EngineError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a program left behind."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.code == 0
+
+    @property
+    def last_line(self) -> str:
+        """The last line it wrote, for a message."""
+        lines = [line for line in (self.stderr or self.stdout).splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit code {self.code}"
+
+
+def run(
+    *argv: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run a program to its end and return what it said, whatever its exit code.
+
+    ``env`` is added to this process's environment; ``timeout`` is in seconds.
+    Output that is not UTF-8 is kept with replacement characters.
+
+    Raises EngineError when the program is not there or outlasts its time.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, never a shell string
+            words,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise EngineError(f"{words[0]} is not on PATH", hint="inv container-setup") from error
+    except PermissionError as error:
+        raise EngineError(f"{words[0]} may not be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{words[0]} did not answer within {timeout:g} s") from error
+    return Completed(argv=words, code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def check(
+    *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> str:
+    """Run a program that has to succeed and return its output.
+
+    Raises EngineError with its last line otherwise.
+    """
+    done = run(*argv, cwd=cwd, env=env, timeout=timeout)
+    if not done.ok:
+        raise EngineError(f"{' '.join(done.argv[:3])} … failed: {done.last_line}")
+    return done.stdout
+
+
+def spawn_daemon(*argv: str | Path, log: Path, env: Mapping[str, str] | None = None, drop: Sequence[str] = ()) -> None:
+    """Start a program that outlives this process, its session and its terminal; what it says goes to ``log``.
+
+    It inherits no open file and no standard input. ``env`` is added to this process's environment, from
+    which every variable that begins with a word of ``drop`` is taken first. Whether it got up is for the
+    caller to find out: nobody waits for it here.
+
+    Raises EngineError when the program is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(tuple(drop))}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("ab") as output:
+            # setsid --fork leaves at once, so the daemon becomes a child of init and never a zombie of ours.
+            subprocess.run(  # noqa: S603 - a list, never a shell string
+                ("setsid", "--fork", *words),  # noqa: S607 - of the person's own PATH
+                cwd="/",
+                env={**kept, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=True,
+            )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EngineError(f"{words[0]} could not be started: {error}") from error

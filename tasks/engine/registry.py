@@ -1,0 +1,43 @@
+"""Ask a registry over HTTP whether it answers."""
+
+from ..errors import PushError
+from ..plan.names import is_loopback
+
+TIMEOUT = 10.0  # seconds
+_HUB = "registry-1.docker.io"
+
+
+def host_of(registry: str) -> str:
+    """Return the host that a registry with its path is asked at; a bare path is Docker Hub's."""
+    first = registry.partition("/")[0]
+    if first == "docker.io" or not ("." in first or ":" in first or first == "localhost"):
+        return _HUB
+    return first
+
+
+def require(registry: str) -> None:
+    """See that a registry answers, whoever may use it.
+
+    Raises PushError with the reason when it does not.
+    """
+    import requests
+
+    host = host_of(registry)
+    scheme = "http" if is_loopback(host) else "https"
+    try:
+        answer = requests.get(f"{scheme}://{host}/v2/", timeout=TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise PushError(
+            f"the registry {host} cannot be reached: {_reason(error)}",
+            hint="check the network and --registry; docker login if it needs one",
+        ) from error
+    if answer.status_code not in {200, 401, 403}:
+        raise PushError(
+            f"{host} does not answer as a registry: HTTP {answer.status_code} for /v2/", hint="check --registry"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,145 @@
+"""Run several programs side by side: none outlives the run, none stops another unless asked.
+
+Each child leads a process group of its own, so that a Ctrl-C at the terminal reaches this
+supervisor alone, which then ends them in order.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import Interrupted
+
+# Seconds that a child has to clean up behind itself; all are gone within two.
+GRACE = 1.2
+_CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One program to run."""
+
+    key: str
+    argv: tuple[str, ...]
+    stdin: bytes
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended."""
+
+    code: int | None
+    """Its exit code; None when it was stopped or never begun."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """What to call as jobs go on, with their key."""
+
+    begun: Callable[[str], None]
+    wrote: Callable[[str, bytes], None]
+    ended: Callable[[str, Ended], None]
+
+
+def run_all(jobs: Sequence[Job], callbacks: Callbacks, *, limit: int, fail_fast: bool) -> None:
+    """Run every job, at most ``limit`` at once.
+
+    Raises Interrupted after SIGINT, SIGTERM or SIGHUP, when every child is gone and
+    ``ended`` has been called for each job.
+    """
+    received = asyncio.run(_Run(callbacks, fail_fast).all(jobs, limit))
+    if received is not None:
+        raise Interrupted(f"stopped by {'Ctrl-C' if received is signal.SIGINT else received.name}; its builds are gone")
+
+
+class _Run:
+    def __init__(self, callbacks: Callbacks, fail_fast: bool) -> None:
+        self._callbacks = callbacks
+        self._fail_fast = fail_fast
+        self._stopping = asyncio.Event()
+        self._received: signal.Signals | None = None
+        self._children: set[int] = set()
+
+    async def all(self, jobs: Sequence[Job], limit: int) -> signal.Signals | None:
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in caught:
+            loop.add_signal_handler(number, self._receive, number)
+        try:
+            places = asyncio.Semaphore(limit)
+            await asyncio.gather(*(self._one(job, places) for job in jobs))
+        finally:
+            for group in self._children:
+                _signal(group, signal.SIGKILL)
+            for number in caught:
+                loop.remove_signal_handler(number)
+        return self._received
+
+    def _receive(self, number: signal.Signals) -> None:
+        if self._received is not None:  # asked twice: no more grace
+            for group in self._children:
+                _signal(group, signal.SIGKILL)
+        self._received = number
+        self._stopping.set()
+
+    async def _one(self, job: Job, places: asyncio.Semaphore) -> None:
+        async with places:
+            if self._stopping.is_set():
+                self._callbacks.ended(job.key, Ended(None, 0.0))
+                return
+            self._callbacks.begun(job.key)
+            began = time.monotonic()
+            code = await self._run(job)
+            self._callbacks.ended(job.key, Ended(code, time.monotonic() - began))
+            if code not in {0, None} and self._fail_fast:
+                self._stopping.set()
+
+    async def _run(self, job: Job) -> int | None:
+        child = await asyncio.create_subprocess_exec(
+            *job.argv,
+            cwd=job.cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._children.add(child.pid)
+        try:
+            end = asyncio.create_task(self._attend(child, job))
+            stop = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({end, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stopped = not end.done()
+            if stopped:
+                _signal(child.pid, signal.SIGINT)
+                await asyncio.wait({end}, timeout=GRACE)
+                _signal(child.pid, signal.SIGKILL)
+            stop.cancel()
+            await end
+            return None if stopped else child.returncode
+        finally:
+            if child.returncode is None:  # an error of our own, not the child's
+                _signal(child.pid, signal.SIGKILL)
+            self._children.discard(child.pid)
+
+    async def _attend(self, child: asyncio.subprocess.Process, job: Job) -> None:
+        if child.stdin is None or child.stderr is None:
+            raise AssertionError(job.key)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            child.stdin.write(job.stdin)
+            await child.stdin.drain()
+        child.stdin.close()
+        while chunk := await child.stderr.read(_CHUNK):
+            self._callbacks.wrote(job.key, chunk)
+        await child.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

@@ -1,0 +1,46 @@
+"""The certificate authorities that this machine trusts, for downloads inside builds."""
+
+import os
+from pathlib import Path
+
+from ..errors import ConfigError
+
+# BuildKit refuses larger secrets (solver/llbsolver: 500 KiB).
+LARGEST_SECRET = 500 * 1024
+# Where OpenSSL, curl and Python are told of a bundle, and where the distributions keep theirs.
+_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+_PLACES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, BSD
+)
+
+
+def bundle(choice: str, root: Path) -> Path | None:
+    """Return the bundle to hand to builds: ``auto`` finds the machine's, ``none`` is none, else a path.
+
+    Raises ConfigError when it cannot be read, is no bundle, or is larger than BuildKit takes.
+    """
+    if choice == "none":
+        return None
+    if choice == "auto":
+        named = (os.environ[variable] for variable in _VARIABLES if os.environ.get(variable))
+        path = next((Path(place) for place in (*named, *_PLACES) if Path(place).is_file()), None)
+        if path is None:
+            return None
+    else:
+        path = root / choice
+    try:
+        size = path.stat().st_size
+        begins = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the CA bundle {path} cannot be read: {error.strerror}", hint="mend container.ca") from error
+    if size > LARGEST_SECRET:
+        raise ConfigError(
+            f"the CA bundle {path} has {size // 1024} KiB; BuildKit takes at most {LARGEST_SECRET // 1024} KiB",
+            hint="set container.ca to a file with only the authorities that builds need, or to none",
+        )
+    if b"-----BEGIN CERTIFICATE-----" not in begins:
+        raise ConfigError(f"the CA bundle {path} holds no PEM certificate", hint="mend container.ca, or set it to none")
+    return path

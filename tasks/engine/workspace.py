@@ -1,0 +1,74 @@
+"""The folder ``.container/`` at the root, which git and docker ignore: logs, the CA bundle, the lock."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import ConfigError, Interrupted
+
+FOLDER = ".container"
+_IGNORE_ALL = "*\n"
+
+
+def log_path(service: str) -> str:
+    """Return where a service's log lies, relative to the root."""
+    return f"{FOLDER}/logs/{service}.log"
+
+
+def prepare(root: Path) -> Path:
+    """Make the folder, and return it.
+
+    Raises ConfigError where the checkout cannot be written.
+    """
+    folder = root / FOLDER
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"  # for repositories that do not ignore the folder themselves
+        if not ignore.is_file():
+            ignore.write_text(_IGNORE_ALL, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{FOLDER}/ cannot be written: {error.strerror}",
+            hint="builds keep their logs there: make the checkout writable, and see that its disk has room",
+        ) from error
+    return folder
+
+
+def copy_bundle(root: Path, bundle: Path) -> str:
+    """Copy a CA bundle into the folder and return its path relative to the root.
+
+    The definition may only name paths inside the root: newer buildx asks for an
+    entitlement otherwise, which older ones do not know.
+    """
+    target = prepare(root) / "ca.pem"
+    content = bundle.read_bytes()
+    try:
+        if not target.is_file() or target.read_bytes() != content:
+            fresh = target.with_suffix(".new")
+            fresh.write_bytes(content)
+            fresh.replace(target)
+    except OSError as error:
+        raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}") from error
+    return f"{FOLDER}/{target.name}"
+
+
+@contextlib.contextmanager
+def alone(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Let one run at a time build in this checkout; ``waiting`` is called when another one does."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(prepare(root) / "lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+    except KeyboardInterrupt:
+        raise Interrupted("stopped while waiting for the other run") from None
+    except OSError as error:
+        raise ConfigError(f"{FOLDER}/lock cannot be taken: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

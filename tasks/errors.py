@@ -1,0 +1,58 @@
+"""Every failure a person can act on, each with its own exit code.
+
+* TaskError
+  - ConfigError (2)    settings, names or files that do not fit
+  - EngineError (3)    docker or buildx missing, unreachable or too old; no room on its disk
+  - BuildError (4)     an image did not build
+  - PushError (5)      the registry is out of reach, refused, or must not have this image
+  - Interrupted (130)  a person or a supervisor ended the run
+
+Anything else is a bug: it keeps its traceback and exits with 1.
+"""
+
+from typing import ClassVar
+
+from invoke.exceptions import Exit
+
+
+class TaskError(Exit):
+    """Printed to stderr as what went wrong and what mends it, without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Say in ``message`` what and which; in ``hint`` the command or setting that mends it."""
+        self.hint = hint
+        text = f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}"
+        super().__init__(text, self.exit_code)
+        self.args = (text,)  # Exit leaves str(error) empty
+
+
+class ConfigError(TaskError):
+    """Settings, names or files do not fit together."""
+
+    exit_code = 2
+
+
+class EngineError(TaskError):
+    """The container engine or buildx is missing, unreachable or too old."""
+
+    exit_code = 3
+
+
+class BuildError(TaskError):
+    """An image did not build."""
+
+    exit_code = 4
+
+
+class PushError(TaskError):
+    """The registry is out of reach, refused, or must not have this image."""
+
+    exit_code = 5
+
+
+class Interrupted(TaskError):  # noqa: N818 - not an error of anything
+    """The run was ended from outside; its children are gone."""
+
+    exit_code = 130

@@ -1,0 +1,51 @@
+"""The flags of the tasks: one table, so that every task explains a flag in the same words."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag. A default of None takes text, so that this project's own errors name what is wrong with it."""
+
+    name: str
+    default: str | bool | None
+    help: str
+
+
+SERVICES = Flag("services", None, "Only these services, comma-separated.")
+PLATFORMS = Flag("platforms", None, "Comma-separated: linux/amd64,linux/arm64. [BUILD_PLATFORMS; linux/amd64]")
+REGISTRY = Flag("registry", None, "Where the images belong: host[:port]/path. [DOCKER_REGISTRY]")
+TAGS = Flag("tags", None, "Comma-separated. [DOCKER_TAGS; latest,v<VERSION>]")
+JOBS = Flag("jobs", None, "How many services build at once.")
+BUILDER = Flag("builder", None, "A buildx builder: remote, Kubernetes, hosted. See docker buildx ls.")
+PROGRESS = Flag("progress", None, "auto: live on a terminal; plain: one line a step; quiet: only what failed. [auto]")
+NO_CACHE = Flag("no_cache", False, "Run every step again; cache mounts keep their content.")
+PULL = Flag("pull", False, "Ask the registry for the bases again.")
+PRINT = Flag("print", False, "Write the bake definition and build nothing: pipe it to docker buildx bake -f -.")
+FAIL_FAST = Flag("fail_fast", False, "Stop the other services when one fails.")
+DRY_RUN = Flag("dry_run", False, "Only show what would go.")
+YES = Flag("yes", False, "Do not ask.")
+
+BUILD = (PLATFORMS, REGISTRY, TAGS, JOBS, BUILDER, PROGRESS, NO_CACHE, PULL, PRINT, FAIL_FAST)
+
+
+def make_task(name: str, doc: str, flags: Sequence[Flag], body: Callable[[Context, dict[str, Any]], None]) -> Task[Any]:
+    """Make a task whose flags are those of the table; ``body`` gets their values by name."""
+
+    def call(c: Context, **values: Any) -> None:  # noqa: ANN401 - Invoke hands over strings, booleans and None
+        body(c, values)
+
+    parameters = [inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    parameters += [
+        inspect.Parameter(flag.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=flag.default) for flag in flags
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__doc__ = doc
+    # The name stands on the Task: Invoke takes tasks of one name and one code for the same and drops all but one.
+    return Task(call, name=name, help={flag.name: flag.help for flag in flags})

@@ -1,0 +1,1 @@
+"""Decisions. Pure: no clock, no environment, no engine; frozen values in, frozen values out."""

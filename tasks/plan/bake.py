@@ -1,0 +1,53 @@
+"""Turn a plan into a bake definition, in bake's own JSON."""
+
+import json
+from typing import Any
+
+from .targets import Plan, Target
+
+CA_SECRET = "ca"  # noqa: S105 - the secret's id, which the Dockerfiles name
+
+
+def definition(plan: Plan) -> dict[str, Any]:
+    """Return what ``docker buildx bake -f -`` accepts from the repository's root, with old and new buildx."""
+    return {
+        "group": {"default": {"targets": [target.name for target in plan.targets]}},
+        "target": {target.name: _target(target, plan) for target in plan.targets},
+    }
+
+
+def _target(target: Target, plan: Plan) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "context": ".",
+        "dockerfile": target.dockerfile,
+        "args": dict(target.args),
+        "labels": dict(target.labels),
+        "tags": list(target.references),
+        "platforms": [str(platform) for platform in target.platforms],
+        "output": [plan.request.output.value],
+    }
+    if target.contexts:
+        entry["contexts"] = dict(target.contexts)
+    if plan.request.ca is not None:
+        entry["secret"] = [f"id={CA_SECRET},src={plan.request.ca}"]
+    if plan.request.no_cache:
+        entry["no-cache"] = True
+    if plan.request.pull:
+        entry["pull"] = True
+    return {key: _escaped(value) for key, value in entry.items()}
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Double what bake would read as a template, so that every value stays data."""
+    if isinstance(value, str):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return value
+
+
+def dumps(content: dict[str, Any]) -> str:
+    """Return a definition as people and bake read it."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,153 @@
+"""What a Dockerfile says about images: instructions, and the references it takes from outside.
+
+Written here because the parsers that PyPI has (dockerfile-parse, dockerfile) do not know
+heredocs or the escape directive, or need a Go compiler. The rules are those of
+https://docs.docker.com/reference/dockerfile/.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+_DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
+_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
+_MOUNT_ID = re.compile(r"\bid=([^,\s]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction, its continuation lines joined."""
+
+    line: int
+    name: str
+    value: str
+
+
+def instructions(text: str) -> tuple[Instruction, ...]:
+    """Return the instructions in order; the lines of a heredoc belong to the one that opens it."""
+    return tuple(_instructions(text))
+
+
+def _instructions(text: str) -> Iterator[Instruction]:
+    lines = text.removeprefix("\ufeff").splitlines()
+    escape = _escape(lines)
+    number = 0
+    while number < len(lines):
+        start = number
+        joined, number = _join(lines, number, escape)
+        if not joined:
+            continue
+        for _, end in _HEREDOC.findall(joined):
+            while number < len(lines) and lines[number].strip() != end:
+                number += 1
+            number += 1
+        name, _, value = joined.partition(" ")
+        yield Instruction(start + 1, name.upper(), value.strip())
+
+
+def _escape(lines: list[str]) -> str:
+    for line in lines:
+        found = _DIRECTIVE.fullmatch(line.strip())
+        if not found:
+            break
+        if found[1].lower() == "escape":
+            return found[2]
+    return "\\"
+
+
+def _join(lines: list[str], number: int, escape: str) -> tuple[str, int]:
+    parts: list[str] = []
+    while number < len(lines):
+        line = lines[number].strip()
+        number += 1
+        if line.startswith("#"):
+            if parts:
+                continue  # a comment between continuation lines
+            return "", number
+        if not line.endswith(escape):
+            parts.append(line)
+            break
+        parts.append(line.removesuffix(escape).strip())
+    return re.sub(r"\s+", " ", " ".join(parts)).strip(), number
+
+
+def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the images that a Dockerfile takes from outside, as written there, each once.
+
+    Stages, ``scratch`` and numbers are not outside. A reference with a variable that neither
+    a global ARG nor ``args`` sets is left out: BuildKit decides it.
+    """
+    known = dict(args or {})
+    stages: set[str] = set()
+    found: dict[str, None] = {}
+    for instruction in instructions(text):
+        if instruction.name == "ARG" and not stages:
+            name, equals, default = instruction.value.partition("=")
+            if equals and name not in known:
+                known[name] = expand(default.strip("\"'"), known) or ""
+            continue
+        for written in _taken(instruction):
+            reference = expand(written, known)
+            if reference and reference.lower() not in stages and reference != "scratch" and not reference.isdigit():
+                found[reference] = None
+        if instruction.name == "FROM":
+            words = [word for word in instruction.value.split() if not word.startswith("--")]
+            stages.add(words[2].lower() if len(words) > 2 else f"#{len(stages)}")  # noqa: PLR2004 - FROM image AS name
+    return tuple(found)
+
+
+def _taken(instruction: Instruction) -> Iterator[str]:
+    words = instruction.value.split()
+    if instruction.name == "FROM":
+        yield next((word for word in words if not word.startswith("--")), "")
+    if instruction.name in {"COPY", "RUN"}:
+        for word in words:
+            if word.startswith("--from="):
+                yield word.removeprefix("--from=")
+            if word.startswith("--mount="):
+                yield from (part.removeprefix("from=") for part in word.split(",") if part.startswith("from="))
+
+
+def expand(text: str, known: Mapping[str, str]) -> str | None:
+    """Replace variables as BuildKit does in FROM; None when one is not known."""
+    missing = False
+
+    def value(found: re.Match[str]) -> str:
+        nonlocal missing
+        escaped, bare, name, operator, word = found.groups()
+        if escaped:
+            return str(escaped)
+        current = known.get(bare or name)
+        if operator == "-":
+            return current or str(word)
+        if operator == "+":
+            return str(word) if current else ""
+        missing = missing or current is None
+        return current or ""
+
+    replaced = _VARIABLE.sub(value, text)
+    return None if missing else replaced
+
+
+def cache_ids(text: str) -> tuple[str, ...]:
+    """Return the ids of the cache mounts, each once; a mount without an id gives its target."""
+    found: dict[str, None] = {}
+    for instruction in instructions(text):
+        for word in instruction.value.split():
+            if instruction.name == "RUN" and word.startswith("--mount=") and "type=cache" in word:
+                named = _MOUNT_ID.search(word)
+                target = re.search(r"\b(?:target|dst|destination)=([^,\s]+)", word)
+                found[named[1] if named else target[1] if target else ""] = None
+    return tuple(found)
+
+
+def exposed_port(text: str) -> int | None:
+    """Return the first TCP port that the image says it listens on."""
+    for instruction in instructions(text):
+        if instruction.name == "EXPOSE":
+            for word in instruction.value.split():
+                port, _, protocol = word.partition("/")
+                if port.isdigit() and protocol in {"", "tcp"}:
+                    return int(port)
+    return None

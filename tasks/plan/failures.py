@@ -1,0 +1,123 @@
+"""Say what kind of failure ended a build: a compile error is not a flaky download.
+
+BuildKit reports failures in words only, so this reads words; what matches nothing is a
+failed step, which is what it looks like.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Whose fault it was."""
+
+    STEP = "step failed"
+    DOWNLOAD = "download failed"
+    BASE = "base image could not be had"
+    PUSH = "push failed"
+    DISK = "disk full"
+    ENGINE = "builder lost"
+    DEFINITION = "definition refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a target failed, with what a person needs to mend it."""
+
+    kind: Kind
+    step: str
+    """The name of the step, as BuildKit gives it."""
+    message: str
+    lines: tuple[str, ...] = ()
+    """The step's last lines."""
+    excerpt: tuple[str, ...] = ()
+    """The Dockerfile around the failing line, as buildx shows it."""
+    hint: str = ""
+
+
+_NETWORK = re.compile(
+    r"x509:|certificate (?:signed by unknown|verify failed|is not trusted|has expired)"
+    r"|tls: |TLS handshake|SSL certificate"
+    r"|SSL routines|unable to get local issuer|i/o timeout|timed? ?out (?:while|after|waiting)|operation timed out"
+    r"|Connection (?:refused|reset|timed out)|connection (?:refused|reset)|no such host|[Cc]ould not resolve"
+    r"|Temporary failure (?:in name resolution|resolving)|[Nn]ame or service not known|network is unreachable"
+    r"|Network is unreachable|failed to (?:fetch|download)|unexpected EOF|download of .* failed|spurious network error"
+    r"|dial tcp|HTTP (?:429|5\d\d)|429 Too Many|50[234] (?:Bad Gateway|Service|Gateway)"
+    r"|bad address '|wget: server returned error"
+    r"|[Cc]ould not connect|EAI_AGAIN|ETIMEDOUT|ECONNRESET|Read timed out",
+)
+_COMPILER = re.compile(
+    r"^(?:error(?:\[E\d+\])?: (?!failed to (?:fetch|download|get))|.*\.go:\d+:\d+: (?!.*dial tcp)|.*: undefined: )",
+    re.MULTILINE,
+)
+_CERTIFICATE = re.compile(r"x509:|certificate|unable to get local issuer|SSL routines", re.IGNORECASE)
+_DISK = re.compile(r"no space left on device|ResourceExhausted|disk quota exceeded", re.IGNORECASE)
+_LOST = re.compile(
+    r"code = Unavailable|error reading from server: EOF|[Cc]annot connect to the Docker daemon|transport is closing"
+    r"|connection error: desc|graceful_stop|closing transport due to"
+)
+_REFUSED = re.compile(
+    r"401 Unauthorized|403 Forbidden|denied: |unauthorized|insufficient_scope|authorization failed", re.IGNORECASE
+)
+
+
+def diagnose(*, step: str, error: str, lines: Sequence[str], excerpt: Sequence[str] = ()) -> Failure:
+    """Return the failure of a step from BuildKit's error, the step's output and buildx's last words."""
+    kind = _kind(step, error, "\n".join(lines))
+    return Failure(
+        kind=kind,
+        step=step,
+        message=_short(error),
+        lines=tuple(lines),
+        excerpt=tuple(excerpt),
+        hint=_hint(kind, "\n".join([error, *lines])),
+    )
+
+
+def _short(error: str) -> str:
+    """Return the error without the whole script that BuildKit quotes in it: the step and the excerpt show that."""
+    found = re.search(r"did not complete successfully: (.*)\Z", error, re.DOTALL)
+    return f"the step ended with {found[1]}" if found else error
+
+
+def _kind(step: str, error: str, output: str) -> Kind:
+    if re.search(r"failed to push|push access denied", error) or re.match(r"pushing |exporting .*push", step):
+        return Kind.PUSH
+    if not step or step.startswith("[internal]"):
+        begins_with_base = step.startswith("[internal] load metadata for")
+        return _of_words(error, Kind.BASE if begins_with_base else Kind.DEFINITION)
+    if re.match(r"\[[^\]]*\] FROM ", step):
+        return _of_words(error, Kind.BASE)
+    if _NETWORK.search(output) and not _COMPILER.search(output):
+        return Kind.DOWNLOAD
+    return _of_words(f"{error}\n{output}", Kind.STEP)
+
+
+def _of_words(words: str, otherwise: Kind) -> Kind:
+    """Return what the words say beyond doubt, whichever step they come from."""
+    if _DISK.search(words):
+        return Kind.DISK
+    if _LOST.search(words):
+        return Kind.ENGINE
+    return Kind.BASE if "failed to resolve source metadata" in words else otherwise
+
+
+_HINTS = {
+    Kind.DOWNLOAD: "nothing is wrong with the sources: run the same command again when the network answers",
+    Kind.BASE: "inv container-setup looks for the bases; container.mirror names a registry that has them",
+    Kind.PUSH: "run the same command again when the registry answers",
+    Kind.DISK: "inv container-clean frees this project's share; docker system df shows the rest",
+    Kind.ENGINE: "inv container-setup starts the engine again",
+    Kind.STEP: "",
+    Kind.DEFINITION: "",
+}
+
+
+def _hint(kind: Kind, text: str) -> str:
+    if kind is Kind.DOWNLOAD and _CERTIFICATE.search(text):
+        return "the step does not trust what this network answers with: mount the secret id=ca, or set container.ca"
+    if kind is Kind.PUSH and _REFUSED.search(text):
+        return "docker login to that registry, with the right to push"
+    return _HINTS[kind]

@@ -1,0 +1,116 @@
+"""What may be a registry, a tag, a service or a project: checked before any tool sees it.
+
+The grammar is that of the OCI distribution specification and of the reference package
+(github.com/distribution/reference).
+"""
+
+import re
+from collections.abc import Sequence
+
+from ..errors import ConfigError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST_LABEL = r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])"
+_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-f:]+\])(?::[0-9]{{1,5}})?"
+_SERVICE = re.compile(_COMPONENT)
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_HOST_ONLY = re.compile(_HOST)
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_LONGEST_NAME = 255
+
+
+def split_list(text: str, *, source: str) -> tuple[str, ...]:
+    """Return the items of a comma-separated list; ``source`` is named in errors.
+
+    Raises ConfigError when the list or an item is empty, or an item holds white space.
+    """
+    if not text.strip():
+        raise ConfigError(f"{source} is empty", hint=f"give {source} a value, or leave it out")
+    items = tuple(text.split(","))
+    for item in items:
+        if not item:
+            raise ConfigError(f"{source}: {text!r} has an empty item", hint="separate items by single commas")
+        if re.search(r"\s", item):
+            mended = ",".join(part for part in (word.strip() for word in items) if part)
+            raise ConfigError(f"{source}: {item!r} has white space in it", hint=f"write {mended}")
+    return items
+
+
+def check_registry(registry: str, *, source: str) -> str:
+    """Return the registry, with its path, as it was given.
+
+    Raises ConfigError for anything that is not ``host[:port][/path]`` or a path alone.
+    """
+    if not registry:
+        raise ConfigError(f"{source} is empty", hint="for example ghcr.io/my-organisation")
+    if "://" in registry:
+        bare = registry.partition("://")[2].rstrip("/")
+        raise ConfigError(f"{source}: {registry!r} has a scheme", hint=f"write {bare or 'host/path'}")
+    if registry.endswith("/"):
+        raise ConfigError(f"{source}: {registry!r} ends with a slash", hint=f"write {registry.rstrip('/')}")
+    if registry != registry.lower():
+        raise ConfigError(f"{source}: {registry!r} has upper case", hint=f"write {registry.lower()}")
+    host, _, path = registry.partition("/")
+    if not _is_host(host):
+        host, path = "", registry
+    if (host and not _HOST_ONLY.fullmatch(host)) or (path and not _PATH.fullmatch(path)):
+        raise ConfigError(f"{source}: {_shorten(registry)!r} is not a registry", hint="write host[:port]/path")
+    if len(registry) > _LONGEST_NAME:
+        raise ConfigError(f"{source} has {len(registry)} characters", hint=f"at most {_LONGEST_NAME}")
+    return registry
+
+
+def _is_host(component: str) -> bool:
+    # The rule of distribution/reference: otherwise "aic-sos/agent" would name a host.
+    return "." in component or ":" in component or component == "localhost"
+
+
+def is_loopback(registry: str) -> bool:
+    """Whether a registry can only be this machine."""
+    host = registry.partition("/")[0]
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name in {"localhost", "::1"} or re.fullmatch(r"127(?:\.\d{1,3}){3}", name) is not None
+
+
+def check_tags(tags: Sequence[str], *, source: str) -> tuple[str, ...]:
+    """Return the tags, each once.
+
+    Raises ConfigError for one that the specification does not allow.
+    """
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise ConfigError(f"{source}: {_shorten(tag)!r} cannot be a tag: {_why_no_tag(tag)}", hint=_tag_hint(tag))
+    return tuple(dict.fromkeys(tags))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - what fits a line
+
+
+def _why_no_tag(tag: str) -> str:
+    if len(tag) > 128:  # noqa: PLR2004 - the specification's own limit
+        return f"{len(tag)} characters, at most 128"
+    if tag[:1] in {"-", "."}:
+        return f"it begins with {tag[0]!r}"
+    bad = re.search(r"[^a-zA-Z0-9._-]", tag)
+    return f"it holds {bad[0]!r}" if bad else "it is empty"
+
+
+def _tag_hint(tag: str) -> str:
+    mended = re.sub(r"[^a-zA-Z0-9._-]", "-", tag).lstrip(".-")[:128]
+    return f"for example {_shorten(mended)}" if mended else "letters, digits, '.', '_' and '-'"
+
+
+def is_service(name: str) -> bool:
+    """Whether a folder's name can be the last component of an image's name."""
+    return _SERVICE.fullmatch(name) is not None
+
+
+def check_project(name: str, *, source: str) -> str:
+    """Return the project's name, which marks its images and cache mounts.
+
+    Raises ConfigError unless it could be an image's name.
+    """
+    if not is_service(name):
+        raise ConfigError(f"{source}: {name!r} cannot mark images", hint="lower-case letters, digits and single dashes")
+    return name

@@ -1,0 +1,50 @@
+"""What came of each target of a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .failures import Failure, Kind
+
+
+class State(StrEnum):
+    """How a target ended."""
+
+    BUILT = "built"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Ended by --fail-fast or Ctrl-C, or never begun because of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One service's line in the table at the end."""
+
+    service: str
+    state: State
+    seconds: float = 0.0
+    cached: float | None = None
+    """Share of the steps that came from the cache, 0 to 1."""
+    reference: str = ""
+    digest: str | None = None
+    size: int | None = None
+    """Bytes of the unpacked layers."""
+    failure: Failure | None = None
+    log: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the image is there."""
+        return self.state in {State.BUILT, State.UNCHANGED}
+
+
+def failed(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Return those that failed by themselves."""
+    return tuple(outcome for outcome in outcomes if outcome.state is State.FAILED)
+
+
+def only_pushes_failed(outcomes: Sequence[Outcome]) -> bool:
+    """Whether every image was built, and the registry alone is at fault."""
+    causes = [outcome.failure.kind for outcome in outcomes if outcome.failure is not None]
+    return bool(causes) and all(kind is Kind.PUSH for kind in causes)

@@ -1,0 +1,54 @@
+"""The platforms that images are built for, spelled as OCI does."""
+
+import platform as host
+from collections.abc import Sequence
+from enum import StrEnum
+
+from ..errors import ConfigError
+
+
+class Platform(StrEnum):
+    """One operating system and processor."""
+
+    AMD64 = "linux/amd64"
+    ARM64 = "linux/arm64"
+
+    @property
+    def arch(self) -> str:
+        """The processor's name in tags and task names."""
+        return self.value.partition("/")[2]
+
+
+# What the engine's API and `uname -m` call the same processors.
+_ALIASES = {"amd64": Platform.AMD64, "x86_64": Platform.AMD64, "arm64": Platform.ARM64, "aarch64": Platform.ARM64}
+
+
+def of_machine(arch: str | None = None) -> Platform:
+    """Return the platform of a processor name, by default of this machine's.
+
+    Raises ConfigError for a processor that no image is built for.
+    """
+    name = (arch or host.machine()).lower()
+    if name not in _ALIASES:
+        raise ConfigError(f"no image is built for the processor {name!r}", hint=f"known: {', '.join(_ALIASES)}")
+    return _ALIASES[name]
+
+
+def parse(names: Sequence[str], *, source: str) -> tuple[Platform, ...]:
+    """Return the named platforms, each once, in the order given; ``source`` is named in errors.
+
+    Raises ConfigError for a name that is not a platform, with the nearest one.
+    """
+    return tuple(dict.fromkeys(_one(name, source) for name in names))
+
+
+def _one(name: str, source: str) -> Platform:
+    try:
+        return Platform(name)
+    except ValueError:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, [*Platform, *_ALIASES], n=1, cutoff=0.5)
+        meant = _ALIASES.get(near[0], near[0]) if near else None
+        hint = f"choose from {', '.join(Platform)}" if meant is None else f"did you mean {meant}?"
+        raise ConfigError(f"{source}: {name!r} is not a platform that is built here", hint=hint) from None

@@ -1,0 +1,130 @@
+"""Decide what to build: one frozen Target a service, and the Plan that holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..errors import ConfigError, PushError
+from . import names
+from .bases import Base, Origin
+from .platforms import Platform
+
+# Labels of our own; those with OCI's names are its own annotations.
+PROJECT_LABEL = "container-tasks.project"
+SERVICE_LABEL = "container-tasks.service"
+BASES_LABEL = "container-tasks.bases"
+
+
+class Output(StrEnum):
+    """Where the images go, in bake's words."""
+
+    LOAD = "type=docker"
+    PUSH = "type=registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a target is made from: a service's place, and what is known of its Dockerfile and history."""
+
+    service: str
+    target: str
+    dockerfile: str
+    bases: tuple[Base, ...]
+    revision: str | None = None
+    """The commit that last changed the service, with ``-dirty`` where the work tree differs."""
+    committed: str | None = None
+    """That commit's time, as RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One image to build; becomes one bake target."""
+
+    name: str
+    service: str
+    dockerfile: str
+    platforms: tuple[Platform, ...]
+    references: tuple[str, ...]
+    labels: Mapping[str, str]
+    args: Mapping[str, str]
+    contexts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked for, the same for every target of a run."""
+
+    project: str
+    registry: str
+    version: str
+    tags: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+    native: Platform
+    """The platform that the engine runs without emulation."""
+    output: Output
+    ca: str | None = None
+    """The path of the CA bundle for downloads, relative to the root."""
+    no_cache: bool = False
+    pull: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything one run will do, decided before anything starts."""
+
+    targets: tuple[Target, ...]
+    request: Request
+    stand_ins: bool = False
+    """Whether any image stands on stand-in bases."""
+
+
+def suffix(platforms: Sequence[Platform], native: Platform) -> str:
+    """Return what keeps a single foreign platform from taking the tags of the image that runs here."""
+    return "" if len(platforms) != 1 or platforms[0] == native else f"-{platforms[0].arch}"
+
+
+def make_plan(sources: Sequence[Source], request: Request) -> Plan:
+    """Plan one image for each source.
+
+    Raises ConfigError when a tag has no room for its suffix, and PushError when images on
+    stand-in bases would leave this machine.
+    """
+    if not sources:
+        raise ConfigError("nothing to build")
+    ending = suffix(request.platforms, request.native)
+    tags = names.check_tags([f"{tag}{ending}" for tag in request.tags], source=f"a tag with its suffix {ending}")
+    plan = Plan(
+        targets=tuple(_target(source, request, tags) for source in sources),
+        request=request,
+        stand_ins=any(base.origin is Origin.STAND_IN for source in sources for base in source.bases),
+    )
+    if plan.stand_ins and request.output is Output.PUSH and not names.is_loopback(request.registry):
+        raise PushError(
+            f"images on stand-in bases do not leave this machine: {request.registry} is not a loopback registry",
+            hint="set container.mirror to a registry that has the real bases, or push where they can be had",
+        )
+    return plan
+
+
+def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
+    labels = {
+        PROJECT_LABEL: request.project,
+        SERVICE_LABEL: source.service,
+        "org.opencontainers.image.version": request.version,
+    }
+    if source.revision is not None:
+        labels["org.opencontainers.image.revision"] = source.revision
+    if source.committed is not None:
+        labels["org.opencontainers.image.created"] = source.committed
+    if any(base.origin is Origin.STAND_IN for base in source.bases):
+        labels[BASES_LABEL] = Origin.STAND_IN.value
+    return Target(
+        name=source.target,
+        service=source.service,
+        dockerfile=source.dockerfile,
+        platforms=request.platforms,
+        references=tuple(f"{request.registry}/{source.service}:{tag}" for tag in tags),
+        labels=labels,
+        args={"VERSION": request.version, "REVISION": source.revision or "unknown"},
+        contexts=dict(context for base in source.bases if (context := base.named_context) is not None),
+    )

@@ -1,0 +1,47 @@
+"""container-push: every image for the platforms asked for, under every tag, in the registry."""
+
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import Repository
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-push."""
+
+    def body(c: Context, values: dict[str, Any]) -> None:
+        from . import pipeline, settings
+        from .plan.targets import Output
+
+        wanted = settings.load(c, repository, values)
+        if not values["print"]:
+            _require_clean_tree(repository)
+            _require_registry(wanted.registry)
+        pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
+
+    doc = "Build the images and push every tag; needs a clean work tree and a registry that answers."
+    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD), body)]
+
+
+def _require_clean_tree(repository: Repository) -> None:
+    from .engine import git
+    from .errors import ConfigError
+
+    changed = git.uncommitted(repository.root)
+    if changed is None:
+        raise ConfigError("what is pushed must have a commit: this is not a git checkout", hint="git init, git commit")
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - three names fit a line
+        raise ConfigError(
+            f"the work tree is not clean: {', '.join(changed[:3])}{more}",
+            hint="commit or stash it: what is pushed must be what a commit says",
+        )
+
+
+def _require_registry(registry: str) -> None:
+    from .engine import registry as door
+
+    door.require(registry)

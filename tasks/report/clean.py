@@ -1,0 +1,32 @@
+"""What a clean would take and has taken."""
+
+from ..plan.cleaning import Cleaning
+from . import style
+
+
+def show(found: Cleaning, project: str) -> None:
+    """Print what goes, how much it is, and what stays although a person might expect otherwise."""
+    for image in found.images:
+        name = ", ".join(image.references) or f"{image.id[:19]} (untagged)"
+        style.say(f"  image    {style.megabytes(image.size):>10}  {style.safe(name)}")
+    for mount in found.mounts:
+        style.say(f"  cache    {style.megabytes(mount.size):>10}  mount {style.safe(mount.mount_id or '')}")
+    for builder in found.builders:
+        style.say(f"  builder              {style.safe(builder)}, with its cache")
+    if found.nothing:
+        style.say(f"Nothing of {project} is here.")
+    else:
+        style.say(f"{style.megabytes(found.bytes)} go; images may share layers, so less may come free.")
+    for image in found.kept:
+        who = style.safe(", ".join(image.used_by))
+        style.say(f"  stays: {', '.join(image.references) or image.id[:19]}: in use by {who}")
+    for mount in found.busy_mounts:
+        style.say(f"  stays: mount {style.safe(mount.mount_id or '')}: a build uses it")
+    if found.ownerless:
+        size = style.megabytes(found.ownerless)
+        style.say(f"  stays: {size} of layers in the engine's shared builder: they have no owner")
+
+
+def freed(cache: int) -> None:
+    """Say that it is done."""
+    style.say(f"Done. {style.megabytes(cache)} of cache came free, and the images.")

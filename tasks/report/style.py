@@ -1,0 +1,60 @@
+"""Colour and words: one place that knows whether a terminal wants colour, and keeps it clean."""
+
+import os
+import re
+import sys
+
+from colorama import Fore, Style, just_fix_windows_console
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
+WARN = Fore.YELLOW
+
+
+def live() -> bool:
+    """Whether standard output is a terminal that can redraw lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def coloured() -> bool:
+    """Whether standard output wants colour (https://no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return live() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def paint(text: str, colour: str) -> str:
+    """Return the text in a colour, where colour is wanted."""
+    return f"{colour}{text}{Style.RESET_ALL}" if coloured() else text
+
+
+def safe(text: str) -> str:
+    """Return text of a foreign program without anything that could move a terminal's cursor."""
+    return _CONTROL.sub("", text.replace("\t", "    "))
+
+
+def say(text: str = "") -> None:
+    """Print a line, on every system and whatever the terminal's encoding."""
+    just_fix_windows_console()
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Print a remark on standard error, where it stays out of what a program reads."""
+    sys.stderr.write(f"note: {text}\n")
+    sys.stderr.flush()
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people read it."""
+    return f"{value:.1f} s"
+
+
+def megabytes(value: int) -> str:
+    """Return bytes as people read them, in steps of 1000."""
+    if value >= 10**9:
+        return f"{value / 10**9:.1f} GB"
+    return f"{value / 10**6:.1f} MB" if value >= 10**5 else f"{value / 10**3:.1f} kB"

@@ -1,0 +1,91 @@
+"""The table at the end of a run: what came of each service, why a step failed, and what to type next."""
+
+from collections.abc import Mapping, Sequence
+
+from ..plan.failures import Failure
+from ..plan.outcomes import Outcome, State
+from . import style
+from .progress import mark
+
+WIDE = 240  # columns where nothing limits them
+SHORT_DIGEST = len("sha256:") + 12
+LAST_LINES = 12
+_HEADS = ("service", "state", "seconds", "size", "image", "digest")
+
+
+def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
+    """Print the table, then each failure."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="", pad_edge=False)
+    for head in _HEADS:
+        right = head in {"seconds", "size"}
+        table.add_column(
+            Text.from_ansi(style.paint(head, style.QUIET)),
+            justify="right" if right else "left",
+            no_wrap=True,
+            overflow="ellipsis" if head in {"image", "digest"} else "fold",
+        )
+    for outcome in outcomes:
+        table.add_row(*(Text.from_ansi(cell) for cell in _row(outcome, budgets)))
+    Console(
+        width=None if style.live() else WIDE,
+        no_color=not style.coloured(),
+        force_terminal=style.coloured() or None,
+        highlight=False,
+    ).print(table)
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            _explain(outcome, outcome.failure)
+
+
+def _row(outcome: Outcome, budgets: Mapping[str, int]) -> tuple[str, ...]:
+    return (
+        outcome.service,
+        mark(outcome.state),
+        f"{outcome.seconds:.1f}",
+        _size(outcome.size, budgets.get(outcome.service)),
+        outcome.reference if outcome.ready else "",
+        (outcome.digest or "")[:SHORT_DIGEST],
+    )
+
+
+def _size(size: int | None, budget: int | None) -> str:
+    if size is None:
+        return ""
+    if budget is None:
+        return style.megabytes(size)
+    text = f"{style.megabytes(size)} of {budget // 10**6}"
+    return text if size <= budget else style.paint(f"{text}: over budget", style.BAD)
+
+
+def _explain(outcome: Outcome, failure: Failure) -> None:
+    style.say()
+    style.say(f"{style.paint(outcome.service, style.STRONG)}: {style.paint(failure.kind.value, style.BAD)}")
+    if failure.step:
+        style.say(f"  step  {style.safe(failure.step)}")
+    for line in failure.lines[-LAST_LINES:]:
+        style.say(f"      | {style.safe(line)}")
+    style.say(f"  {style.safe(failure.message)}")
+    for line in failure.excerpt:
+        style.say(f"    {style.safe(line)}")
+    if failure.hint:
+        style.say(f"  hint  {failure.hint}")
+    if outcome.log:
+        style.say(f"  log   {outcome.log}")
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Return the run in one line: how many of each state, and how long."""
+    counts = [
+        (word, sum(outcome.state is state for outcome in outcomes))
+        for state, word in (
+            (State.BUILT, "built"),
+            (State.UNCHANGED, "unchanged"),
+            (State.FAILED, "failed"),
+            (State.STOPPED, "stopped"),
+        )
+    ]
+    return f"{', '.join(f'{count} {word}' for word, count in counts if count)} in {style.seconds(seconds)}"

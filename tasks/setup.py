@@ -1,0 +1,75 @@
+"""container-setup: make this machine able to build, and say what was done."""
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import Repository
+
+if TYPE_CHECKING:
+    from .engine.machine.findings import Finding
+
+DOWN = flags.Flag("down", False, "Stop the private engine, its registry and BuildKit; what they hold stays.")
+LATEST_BUILDX = flags.Flag("latest_buildx", False, "Build a newer buildx than the packaged one, and use it.")
+RELEASE_BUILDER = flags.Flag("release_builder", False, "Make a builder that can push by digest, as releases need it.")
+EMULATION = flags.Flag("emulation", False, "Register what runs images of the other architecture.")
+NAME = flags.Flag("builder", None, "The release builder's name. [<project>-release]")
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-setup."""
+
+    def body(c: Context, values: dict[str, Any]) -> None:
+        run(c, repository, values)
+
+    doc = "Make this machine able to build: engine, buildx, bases; says what it changed."
+    return [flags.make_task("container-setup", doc, (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, NAME), body)]
+
+
+def run(c: Context, repository: Repository, values: dict[str, Any]) -> None:
+    """Look at the machine and mend it; every finding is a line.
+
+    Raises EngineError when the machine cannot be made ready.
+    """
+    from . import settings
+    from .engine.machine.prepare import Options, prepare
+
+    wanted = Options(
+        down=bool(values["down"]),
+        latest_buildx=bool(values["latest_buildx"]),
+        release_builder=bool(values["release_builder"]),
+        emulation=bool(values["emulation"]),
+        builder=values["builder"],
+    )
+    chosen = settings.load(c, repository, {})
+    prepare(wanted, project=chosen.project, mirror=chosen.mirror, bases=_bases(repository), say=_say)
+
+
+def _bases(repository: Repository) -> tuple[str, ...]:
+    """Return every base that a Dockerfile of the repository names, each once."""
+    from .plan import dockerfile
+    from .services import read_dockerfile
+
+    found = (
+        reference
+        for service in repository.services
+        for reference in dockerfile.references(read_dockerfile(repository, service))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _say(finding: "Finding") -> None:
+    from .engine.machine.findings import State
+    from .report import style
+
+    colours = {
+        State.OK: style.GOOD,
+        State.CHANGED: style.STRONG,
+        State.DOING: style.BUSY,
+        State.WARNING: style.WARN,
+        State.CANNOT: style.BAD,
+    }
+    word, _, rest = str(finding).partition(" ")
+    style.say(f"{style.paint(word, colours[finding.state])} {style.safe(rest)}")
