@@ -20,6 +20,10 @@ import (
 const (
 	maxBody = 64 << 10
 	maxSlow = 30 * time.Second
+
+	// statusCanceled marks requests whose connection went away unanswered; only
+	// the log and the metrics see it.
+	statusCanceled = 499
 )
 
 // newHandler wires the operational endpoints and the API.
@@ -61,6 +65,7 @@ func slow(w http.ResponseWriter, r *http.Request) {
 	case <-time.After(time.Duration(seconds) * time.Second):
 		writeJSON(w, http.StatusOK, map[string]uint64{"seconds": seconds})
 	case <-r.Context().Done():
+		w.WriteHeader(statusCanceled)
 	}
 }
 

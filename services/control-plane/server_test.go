@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,5 +49,15 @@ func TestSlowWaits(t *testing.T) {
 	status, _ := request(t, newHandler(config{}), "GET", "/slow?seconds=1", "")
 	if elapsed := time.Since(start); status != http.StatusOK || elapsed < time.Second {
 		t.Errorf("status %d after %s", status, elapsed)
+	}
+}
+
+func TestSlowEndsWithItsConnection(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	rec := httptest.NewRecorder()
+	newHandler(config{}).ServeHTTP(rec, httptest.NewRequestWithContext(gone, "GET", "/slow?seconds=30", nil))
+	if rec.Code != statusCanceled {
+		t.Errorf("status %d, want %d", rec.Code, statusCanceled)
 	}
 }

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .targets import Plan, Target
+from .targets import Output, Plan, Target
 
 CA_SECRET = "ca"  # noqa: S105 - the secret's id, which the Dockerfiles name
 
@@ -26,6 +26,9 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
         "platforms": [str(platform) for platform in target.platforms],
         "output": [plan.request.output.value],
     }
+    if plan.request.output is Output.LOAD:
+        # Provenance holds the time of the build: with it, an image that did not change gets a new digest.
+        entry["attest"] = ["type=provenance,disabled=true"]
     if target.contexts:
         entry["contexts"] = dict(target.contexts)
     if plan.request.ca is not None:

@@ -7,6 +7,7 @@ fortify=$1
 native=$(dpkg --print-architecture)
 gcc=$(gcc -dumpversion)
 files=/tmp/self-contained
+mkdir -p "$files"
 
 case $native in
 amd64) foreign=arm64 ;;
@@ -18,7 +19,7 @@ arm64) foreign=amd64 ;;
 esac
 packages unpack "$files/$native" "libunwind-19-dev:$native" "musl-dev:$native"
 packages unpack "$files/$foreign" "libunwind-19-dev:$foreign" "musl-dev:$foreign" \
-    "libgcc-$gcc-dev-$foreign-cross:all"
+    "libgcc-$gcc-dev-$foreign-cross"
 
 for architecture in "$native" "$foreign"; do
     case $architecture in amd64) machine=x86_64 ;; *) machine=aarch64 ;; esac
