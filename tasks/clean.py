@@ -27,7 +27,8 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None:
     """Find, decide, show, ask, remove."""
     from . import settings
-    from .engine import api, buildx, workspace
+    from .engine import api, workspace
+    from .engine.machine import release_builder
     from .plan import cleaning
     from .plan.targets import PROJECT_LABEL
     from .report import clean as report
@@ -39,7 +40,7 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
         project=project,
         images=engine.images_labelled(PROJECT_LABEL, project),
         cache=engine.cache_records(),
-        builders=buildx.existing(f"{project}-release"),
+        builders=release_builder.existing(project),
     )
     report.show(found, project)
     if found.nothing or dry_run:
@@ -68,11 +69,11 @@ def _consents(*, yes: bool) -> bool:
 
 def _remove(found: "Cleaning", engine: "Engine") -> int:
     """Remove what was decided and return the bytes that the cache gave back."""
-    from .engine.machine.builder import remove_release_builder
+    from .engine.machine import release_builder
 
     for image in found.images:
         for reference in image.references or (image.id,):
             engine.remove_image(reference)
     for builder in found.builders:
-        remove_release_builder(builder)
+        release_builder.remove(builder)
     return engine.remove_cache([mount.id for mount in found.mounts])

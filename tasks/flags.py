@@ -8,6 +8,8 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import Task
 
+from .errors import Interrupted
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -39,7 +41,10 @@ def make_task(name: str, doc: str, flags: Sequence[Flag], body: Callable[[Contex
     """Make a task whose flags are those of the table; ``body`` gets their values by name."""
 
     def call(c: Context, **values: Any) -> None:  # noqa: ANN401 - Invoke hands over strings, booleans and None
-        body(c, values)
+        try:
+            body(c, values)
+        except KeyboardInterrupt:  # Invoke would say nothing and exit with 1
+            raise Interrupted("stopped by Ctrl-C") from None
 
     parameters = [inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters += [

@@ -160,7 +160,7 @@ def _build(
     style.say(table.summary(outcomes, time.monotonic() - began))
     if interrupted is not None:
         raise interrupted
-    _judge(outcomes)
+    _judge(outcomes, plan)
     style.say(_next_command(plan, repository))
 
 
@@ -183,15 +183,16 @@ def _measured(outcome: "Outcome", plan: "Plan", engine: api.Engine | None) -> "O
     return replace(outcome, size=engine.unpacked_size(outcome.reference))
 
 
-def _judge(outcomes: "Sequence[Outcome]") -> None:
+def _judge(outcomes: "Sequence[Outcome]", plan: "Plan") -> None:
     bad = failed(outcomes)
     if not bad:
         return
     kinds = ", ".join(f"{outcome.service} ({outcome.failure.kind})" for outcome in bad if outcome.failure)
+    task = "container-push" if plan.request.output is Output.PUSH else "container-build"
     kind = PushError if only_pushes_failed(bad) else BuildError
     raise kind(
         f"{len(bad)} of {len(outcomes)} failed: {kinds}",
-        hint=f"again only what failed: --services {','.join(outcome.service for outcome in bad)}",
+        hint=f"again only what failed: inv {task} --services {','.join(outcome.service for outcome in bad)}",
     )
 
 
@@ -201,4 +202,5 @@ def _next_command(plan: "Plan", repository: "Repository") -> str:
     first = next((service for service in repository.services if service.name == plan.targets[0].service), None)
     port = None if first is None else dockerfile.exposed_port(read_dockerfile(repository, first))
     publish = "" if port is None else f" -p {port}:{port}"
-    return f"Next: docker run --rm{publish} {plan.targets[0].references[0]}"
+    foreign = f" --platform {plan.request.platforms[0]}" if plan.suffix else ""
+    return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}"

@@ -34,7 +34,8 @@ class Service:
     @property
     def target(self) -> str:
         """What bake can call it: a target's name has no dots."""
-        return self.name.replace(".", "_")
+        # A group's name wins over a target's: without the underscore, "default" would build every service.
+        return "default_" if self.name == "default" else self.name.replace(".", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,13 @@ class Repository:
 
         Raises ConfigError for an unknown one, with the choices.
         """
+        from .plan.names import is_service
+
         known = {service.name for service in self.services}
         for name in names:
             if name in known:
                 continue
-            if (self.root / SERVICES_DIR / name).is_dir() and "/" not in name and name not in {".", ".."}:
+            if is_service(name) and (self.root / SERVICES_DIR / name).is_dir():
                 raise ConfigError(f"{source}: {SERVICES_DIR}/{name} has no Dockerfile", hint="add one")
             choices = ", ".join(sorted(known)) or f"none: add {SERVICES_DIR}/<name>/Dockerfile"
             raise ConfigError(f"{source}: there is no service {name!r}", hint=f"choose from {choices}")

@@ -1,17 +1,20 @@
 """The engine's API, through the docker SDK: what it is, what it holds, what may go."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..plan.cleaning import CacheRecord, Image
 from ..plan.platforms import Platform, of_machine
+from .machine import reach
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-_PIPELINE_ID = 'with id "/'
+_MOUNT_ID = 'with id "/'
+_TIMEOUT = 120  # seconds
 
 
 class Engine:
@@ -40,14 +43,18 @@ class Engine:
         return info
 
     def unpacked_size(self, reference: str) -> int | None:
-        """Return the bytes of an image's layers as they lie unpacked; None when it is not there."""
+        """Return the bytes of an image's layers; None when it is not there.
+
+        Unpacked for the engine's own platform; as they are stored for another one alone.
+        """
         from docker.errors import NotFound
 
         with _translated():
             try:
                 return sum(layer["Size"] for layer in self._api.history(reference))  # type: ignore[no-untyped-call]
             except NotFound:
-                return None
+                found = self._api.images(filters={"reference": [reference]})
+                return int(found[0]["Size"]) if found else None
 
     def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
         """Return the images that carry a label, untagged ones too, with the containers that use them."""
@@ -104,7 +111,7 @@ def _mount_id(record: Mapping[str, Any]) -> str | None:
     if record.get("Type") != "exec.cachemount":
         return None
     # The API gives the id in the description alone: `… with id "/name"`.
-    tail = str(record.get("Description", "")).rpartition(_PIPELINE_ID)[2]
+    tail = str(record.get("Description", "")).rpartition(_MOUNT_ID)[2]
     return tail.rstrip('"')
 
 
@@ -116,12 +123,25 @@ def connect() -> Engine:
     import docker
     from docker.errors import DockerException
 
+    _require_context()
     try:
-        client = docker.from_env(timeout=120)
+        client = docker.from_env(timeout=_TIMEOUT)
         client.api.version()
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(error) from error
     return Engine(client.api)
+
+
+def _require_context() -> None:
+    """Refuse a context that is not there: the SDK would quietly ask the usual socket instead."""
+    from docker.context import ContextAPI
+
+    name = os.environ.get("DOCKER_CONTEXT")
+    if not name or name == "default" or os.environ.get("DOCKER_HOST"):
+        return
+    known = [context.Name for context in ContextAPI.contexts()]
+    if name not in known:
+        raise EngineError(f"DOCKER_CONTEXT: there is no context {name!r}", hint=f"choose from {', '.join(known)}")
 
 
 @contextlib.contextmanager
@@ -138,21 +158,11 @@ def _translated() -> Iterator[None]:
 
 
 def _unreachable(error: BaseException) -> EngineError:
-    reasons = list(_chain(error))
-    if any(isinstance(reason, PermissionError) or "Permission denied" in str(reason) for reason in reasons):
+    reached, detail = reach.classify(error)
+    place = reach.endpoint()
+    if reached is reach.Reach.DENIED:
         return EngineError(
-            "the engine's socket may not be opened by this user",
+            f"this user may not open the engine's socket ({place})",
             hint="sudo usermod -aG docker $USER, then log in again",
         )
-    return EngineError(f"no engine answers: {_words(reasons[-1])}", hint="inv container-setup, or start Docker")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _words(error: BaseException) -> str:
-    text = str(getattr(error, "strerror", None) or error)
-    return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - one line of a terminal or two
+    return EngineError(f"no engine answers at {place}: {detail}", hint="inv container-setup, or start Docker")

@@ -27,6 +27,7 @@ from .supervisor import Ended as JobEnded
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
     from python_on_whales.components.buildx.models import BuilderInspectResult
+    from python_on_whales.exceptions import DockerException
 
 
 class Listener(Protocol):
@@ -79,17 +80,11 @@ def inspect(builder: str | None) -> "BuilderInspectResult":
             names = ", ".join(sorted(str(known.name) for known in docker.buildx.list()))
         except (DockerException, ValueError):
             names = ""
-        said = (error.stderr or "no reason given").strip().splitlines()[-1].removeprefix("ERROR: ")
         raise ConfigError(
-            f"the builder {builder!r} cannot be used: {said}",
+            f"the builder {builder!r} cannot be used: {_said(error)}",
             hint=f"choose from {names}" if names else "docker buildx ls shows them",
         ) from error
     return found  # type: ignore[return-value]  # a Builder with the fields of the result
-
-
-def existing(name: str) -> tuple[str, ...]:
-    """Return the name when buildx knows a builder of it, else nothing."""
-    return tuple(str(known.name) for known in client().buildx.list() if known.name == name)
 
 
 def _require_plugin(docker: "DockerClient") -> None:
@@ -226,7 +221,7 @@ class _Build:
             cached=self.account.cached_share,
             reference=self.target.references[0],
             digest=_digest(self.metadata, self.target.name) if ended.code == 0 else None,
-            failure=_failure(self.account, ended.code) if state is State.FAILED else None,
+            failure=_failure(self.account, ended.code, self.target) if state is State.FAILED else None,
             log=workspace.log_path(self.target.service) if self._log is not None else "",
         )
 
@@ -253,7 +248,7 @@ def _digest(metadata: Path, target: str) -> str | None:
     return content.get(target, {}).get("containerimage.digest")
 
 
-def _failure(account: Account, code: int | None) -> Failure:
+def _failure(account: Account, code: int | None, target: Target) -> Failure:
     words = [line for line in account.words.splitlines() if line.strip()]
     last = words[-1].removeprefix("ERROR: ") if words else f"buildx ended with {code}"
     step = account.failing
@@ -261,13 +256,14 @@ def _failure(account: Account, code: int | None) -> Failure:
         step=step.name if step else "",
         error=step.error if step else last,
         lines=account.tail(step) if step else (),
-        excerpt=_excerpt(words),
+        excerpt=_excerpt(words, target.dockerfile),
     )
 
 
-def _excerpt(words: Sequence[str]) -> tuple[str, ...]:
+def _excerpt(words: Sequence[str], dockerfile: str) -> tuple[str, ...]:
     """Return the Dockerfile's place and lines, which buildx prints between two rules."""
     rules = [number for number, line in enumerate(words) if line and set(line) == {"-"}]
     if len(rules) < 2 or rules[0] == 0:  # noqa: PLR2004 - a rule above and one below
         return ()
-    return (words[rules[-2] - 1], *words[rules[-2] + 1 : rules[-1]])
+    _, _, line = words[rules[-2] - 1].rpartition(":")
+    return (f"{dockerfile}:{line}", *words[rules[-2] + 1 : rules[-1]])

@@ -6,12 +6,14 @@ lines; after them buildx writes its last words as text.
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 TAIL = 20  # lines of a step that are kept for the message
+_TIME = re.compile(r"([^.]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Account:
     words: str = ""
     """What buildx wrote after the events."""
     _buffer: str = ""
-    _partial: dict[str, str] = field(default_factory=dict)
+    _partial: dict[str, bytes] = field(default_factory=dict)
 
     def feed(self, text: str) -> Iterator[Event]:
         """Take more of the stream and yield what it says."""
@@ -104,9 +106,9 @@ class Account:
 
     def close(self) -> Iterator[Event]:
         """Take the end of the stream: half a line is a line, the rest is words."""
-        for vertex, line in self._partial.items():
-            if line:
-                yield Output(self._keep(vertex, line), line)
+        for vertex, rest in self._partial.items():
+            if rest:
+                yield self._line(vertex, rest)
         self._partial.clear()
         self.words += self._buffer
         self._buffer = ""
@@ -142,6 +144,7 @@ class Account:
         before = self.steps.get(digest) or Step(number=len(self.steps) + 1, name=vertex.get("name", ""))
         after = replace(
             before,
+            name=before.name or vertex.get("name", ""),
             started=_time(vertex.get("started")) or before.started,
             completed=_time(vertex.get("completed")),
             cached=bool(vertex.get("cached")) or before.cached,
@@ -157,21 +160,25 @@ class Account:
         vertex = log.get("vertex", "")
         if vertex not in self.steps:
             self.steps[vertex] = Step(number=len(self.steps) + 1, name="")
-        text = self._partial.get(vertex, "") + base64.b64decode(log.get("data") or "").decode("utf-8", "replace")
-        *lines, self._partial[vertex] = text.split("\n")
+        # Bytes until the line is whole: an event may end in the middle of a character.
+        data = self._partial.get(vertex, b"") + base64.b64decode(log.get("data") or "")
+        *lines, self._partial[vertex] = data.split(b"\n")
         for line in lines:
-            yield Output(self._keep(vertex, line), line.rstrip("\r"))
+            yield self._line(vertex, line)
 
-    def _keep(self, vertex: str, line: str) -> Step:
+    def _line(self, vertex: str, data: bytes) -> Output:
+        line = data.decode("utf-8", "replace").rstrip("\r")
         kept = self.tails.setdefault(vertex, [])
-        kept.append(line.rstrip("\r"))
+        kept.append(line)
         del kept[:-TAIL]
-        return self.steps[vertex]
+        return Output(self.steps[vertex], line)
 
 
 def _time(text: str | None) -> datetime | None:
-    if not text or text.startswith("0001-"):
+    found = None if not text or text.startswith("0001-") else _TIME.fullmatch(text)
+    if found is None:
         return None
-    # Python 3.11 reads at most six decimals; Go writes up to nine.
-    whole, _, rest = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{rest[:6].ljust(6, '0')}+00:00")
+    # BuildKit's own times are in UTC, those of buildx in the local zone; Go writes up to
+    # nine decimals and leaves zeros out, Python 3.11 reads six.
+    whole, decimals, zone = found.groups()
+    return datetime.fromisoformat(f"{whole}.{(decimals or '')[:6].ljust(6, '0')}{'+00:00' if zone == 'Z' else zone}")

@@ -48,4 +48,12 @@ def uncommitted(root: Path) -> tuple[str, ...] | None:
     text = _git(root, "status", "--porcelain", "-z")
     if text is None:
         return None
-    return tuple(entry[3:] for entry in text.split("\0") if len(entry) > 3)  # noqa: PLR2004 - "XY path"
+    entries = iter(text.split("\0"))
+    found = []
+    for entry in entries:
+        state, path = entry[:2], entry[3:]
+        if path:
+            found.append(path)
+        if "R" in state or "C" in state:
+            next(entries, None)  # the path that it was moved or copied from
+    return tuple(found)

@@ -60,8 +60,8 @@ def run(
         )
     except FileNotFoundError as error:
         raise EngineError(f"{words[0]} is not on PATH", hint="inv container-setup") from error
-    except PermissionError as error:
-        raise EngineError(f"{words[0]} may not be run: {error.strerror}") from error
+    except OSError as error:
+        raise EngineError(f"{words[0]} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{words[0]} did not answer within {timeout:g} s") from error
     return Completed(argv=words, code=done.returncode, stdout=done.stdout, stderr=done.stderr)

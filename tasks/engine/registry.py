@@ -23,9 +23,13 @@ def require(registry: str) -> None:
     import requests
 
     host = host_of(registry)
-    scheme = "http" if is_loopback(host) else "https"
+    near = is_loopback(host)
+    scheme = "http" if near else "https"
+    no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
     try:
-        answer = requests.get(f"{scheme}://{host}/v2/", timeout=TIMEOUT, allow_redirects=False)
+        answer = requests.get(
+            f"{scheme}://{host}/v2/", timeout=TIMEOUT, allow_redirects=False, proxies=no_proxy if near else None
+        )
     except requests.RequestException as error:
         raise PushError(
             f"the registry {host} cannot be reached: {_reason(error)}",

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import Interrupted
+from ..errors import EngineError, Interrupted
 
 # Seconds that a child has to clean up behind itself; all are gone within two.
 GRACE = 1.2
+# Seconds to read the last words of a child that is gone.
+PATIENCE = 0.3
 _CHUNK = 65536
 
 
@@ -69,7 +71,12 @@ class _Run:
 
     async def all(self, jobs: Sequence[Job], limit: int) -> signal.Signals | None:
         loop = asyncio.get_running_loop()
-        caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        # What is ignored stays so: nohup means that the end of the terminal ends nothing.
+        caught = [
+            number
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN
+        ]
         for number in caught:
             loop.add_signal_handler(number, self._receive, number)
         try:
@@ -102,14 +109,17 @@ class _Run:
                 self._stopping.set()
 
     async def _run(self, job: Job) -> int | None:
-        child = await asyncio.create_subprocess_exec(
-            *job.argv,
-            cwd=job.cwd,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *job.argv,
+                cwd=job.cwd,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"{job.argv[0]} cannot be run: {error.strerror}") from error
         self._children.add(child.pid)
         try:
             end = asyncio.create_task(self._attend(child, job))
@@ -120,6 +130,12 @@ class _Run:
                 _signal(child.pid, signal.SIGINT)
                 await asyncio.wait({end}, timeout=GRACE)
                 _signal(child.pid, signal.SIGKILL)
+                # What left the group may hold the pipe open for ever.
+                await asyncio.wait({end}, timeout=PATIENCE)
+                if not end.done():
+                    end.cancel()
+                    await child.wait()
+                    return None
             stop.cancel()
             await end
             return None if stopped else child.returncode

@@ -6,11 +6,16 @@ https://docs.docker.com/reference/dockerfile/.
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+# A word of its own, as in BuildKit: neither `$((1<<3))` nor text in quotes opens one.
+_HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)(['\"]?)([^\s<'\"]+)\2(?!\S)")
+_QUOTED = re.compile(r"""(?<![<-])(?:'[^']*'|"(?:\\.|[^"\\])*")""")
+_HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
 _VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
 _MOUNT_ID = re.compile(r"\bid=([^,\s]+)")
 
@@ -30,7 +35,7 @@ def instructions(text: str) -> tuple[Instruction, ...]:
 
 
 def _instructions(text: str) -> Iterator[Instruction]:
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     escape = _escape(lines)
     number = 0
     while number < len(lines):
@@ -38,11 +43,12 @@ def _instructions(text: str) -> Iterator[Instruction]:
         joined, number = _join(lines, number, escape)
         if not joined:
             continue
-        for _, end in _HEREDOC.findall(joined):
-            while number < len(lines) and lines[number].strip() != end:
-                number += 1
-            number += 1
         name, _, value = joined.partition(" ")
+        if name.upper() in _HEREDOC_INSTRUCTIONS:
+            for dash, _, end in _HEREDOC.findall(_QUOTED.sub("''", value)):
+                while number < len(lines) and (lines[number].lstrip("\t") if dash else lines[number]) != end:
+                    number += 1
+                number += 1
         yield Instruction(start + 1, name.upper(), value.strip())
 
 
@@ -61,11 +67,11 @@ def _join(lines: list[str], number: int, escape: str) -> tuple[str, int]:
     while number < len(lines):
         line = lines[number].strip()
         number += 1
-        if line.startswith("#"):
+        if line.startswith("#") or not line:
             if parts:
-                continue  # a comment between continuation lines
+                continue  # a comment or nothing between continuation lines
             return "", number
-        if not line.endswith(escape):
+        if not line.endswith(escape) or line.endswith(escape * 2):
             parts.append(line)
             break
         parts.append(line.removesuffix(escape).strip())
@@ -83,9 +89,9 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
     found: dict[str, None] = {}
     for instruction in instructions(text):
         if instruction.name == "ARG" and not stages:
-            name, equals, default = instruction.value.partition("=")
-            if equals and name not in known:
-                known[name] = expand(default.strip("\"'"), known) or ""
+            for name, default in _defaults(instruction.value):
+                if name not in known:
+                    known[name] = expand(default, known) or ""
             continue
         for written in _taken(instruction):
             reference = expand(written, known)
@@ -97,16 +103,30 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
     return tuple(found)
 
 
+def _defaults(value: str) -> Iterator[tuple[str, str]]:
+    try:
+        words = shlex.split(value)
+    except ValueError:  # a quote that never ends: BuildKit says so
+        return
+    for word in words:
+        name, equals, default = word.partition("=")
+        if equals:
+            yield name, default
+
+
+def _flags(instruction: Instruction) -> tuple[str, ...]:
+    return tuple(takewhile(lambda word: word.startswith("--"), instruction.value.split()))
+
+
 def _taken(instruction: Instruction) -> Iterator[str]:
-    words = instruction.value.split()
     if instruction.name == "FROM":
-        yield next((word for word in words if not word.startswith("--")), "")
-    if instruction.name in {"COPY", "RUN"}:
-        for word in words:
-            if word.startswith("--from="):
-                yield word.removeprefix("--from=")
-            if word.startswith("--mount="):
-                yield from (part.removeprefix("from=") for part in word.split(",") if part.startswith("from="))
+        yield next((word for word in instruction.value.split() if not word.startswith("--")), "")
+    for flag in _flags(instruction):
+        if instruction.name == "COPY" and flag.startswith("--from="):
+            yield flag.removeprefix("--from=")
+        if instruction.name == "RUN" and flag.startswith("--mount="):
+            parts = flag.removeprefix("--mount=").split(",")
+            yield from (part.removeprefix("from=") for part in parts if part.startswith("from="))
 
 
 def expand(text: str, known: Mapping[str, str]) -> str | None:
@@ -134,7 +154,7 @@ def cache_ids(text: str) -> tuple[str, ...]:
     """Return the ids of the cache mounts, each once; a mount without an id gives its target."""
     found: dict[str, None] = {}
     for instruction in instructions(text):
-        for word in instruction.value.split():
+        for word in _flags(instruction):
             if instruction.name == "RUN" and word.startswith("--mount=") and "type=cache" in word:
                 named = _MOUNT_ID.search(word)
                 target = re.search(r"\b(?:target|dst|destination)=([^,\s]+)", word)
@@ -148,6 +168,6 @@ def exposed_port(text: str) -> int | None:
         if instruction.name == "EXPOSE":
             for word in instruction.value.split():
                 port, _, protocol = word.partition("/")
-                if port.isdigit() and protocol in {"", "tcp"}:
+                if port.isdecimal() and protocol in {"", "tcp"}:
                     return int(port)
     return None

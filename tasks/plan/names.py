@@ -47,7 +47,8 @@ def check_registry(registry: str, *, source: str) -> str:
         bare = registry.partition("://")[2].rstrip("/")
         raise ConfigError(f"{source}: {registry!r} has a scheme", hint=f"write {bare or 'host/path'}")
     if registry.endswith("/"):
-        raise ConfigError(f"{source}: {registry!r} ends with a slash", hint=f"write {registry.rstrip('/')}")
+        bare = registry.rstrip("/")
+        raise ConfigError(f"{source}: {registry!r} ends with a slash", hint=f"write {bare or 'host/path'}")
     if registry != registry.lower():
         raise ConfigError(f"{source}: {registry!r} has upper case", hint=f"write {registry.lower()}")
     host, _, path = registry.partition("/")
@@ -103,7 +104,7 @@ def _tag_hint(tag: str) -> str:
 
 def is_service(name: str) -> bool:
     """Whether a folder's name can be the last component of an image's name."""
-    return _SERVICE.fullmatch(name) is not None
+    return len(name) <= _LONGEST_NAME and _SERVICE.fullmatch(name) is not None
 
 
 def check_project(name: str, *, source: str) -> str:

@@ -76,11 +76,8 @@ class Plan:
     request: Request
     stand_ins: bool = False
     """Whether any image stands on stand-in bases."""
-
-
-def suffix(platforms: Sequence[Platform], native: Platform) -> str:
-    """Return what keeps a single foreign platform from taking the tags of the image that runs here."""
-    return "" if len(platforms) != 1 or platforms[0] == native else f"-{platforms[0].arch}"
+    suffix: str = ""
+    """What keeps a single foreign platform from taking the tags of the image that runs here."""
 
 
 def make_plan(sources: Sequence[Source], request: Request) -> Plan:
@@ -91,11 +88,13 @@ def make_plan(sources: Sequence[Source], request: Request) -> Plan:
     """
     if not sources:
         raise ConfigError("nothing to build")
-    ending = suffix(request.platforms, request.native)
+    foreign = len(request.platforms) == 1 and request.platforms[0] != request.native
+    ending = f"-{request.platforms[0].arch}" if foreign else ""
     tags = names.check_tags([f"{tag}{ending}" for tag in request.tags], source=f"a tag with its suffix {ending}")
     plan = Plan(
         targets=tuple(_target(source, request, tags) for source in sources),
         request=request,
+        suffix=ending,
         stand_ins=any(base.origin is Origin.STAND_IN for source in sources for base in source.bases),
     )
     if plan.stand_ins and request.output is Output.PUSH and not names.is_loopback(request.registry):

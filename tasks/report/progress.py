@@ -67,10 +67,10 @@ class Lines(Quiet):
         """Say that a step has ended, and how."""
         match event:
             case Ended(step) if step.error:
-                self._say(service, f"{style.paint('failed', style.BAD)}  {style.safe(step.name)}")
+                self._say(service, f"{style.paint('failed', style.BAD)}  {style.step(step.name)}")
             case Ended(step) if not step.internal:
                 how = "cached" if step.cached else style.seconds(step.seconds or 0.0)
-                self._say(service, f"{how:>8}  {style.safe(step.name)}")
+                self._say(service, f"{how:>8}  {style.step(step.name)}")
             case Warned(text):
                 self._say(service, f"{style.paint('warning', style.WARN)}  {style.safe(text)}")
 
@@ -86,10 +86,17 @@ class Lines(Quiet):
 
 @dataclass(slots=True)
 class _Line:
+    """What a live line shows: the step that began last and still runs, and its last words."""
+
     began: float | None = None
-    step: str = ""
-    word: str = ""
+    running: dict[int, str] = field(default_factory=dict)
+    words: dict[int, str] = field(default_factory=dict)
     outcome: Outcome | None = None
+
+    @property
+    def step(self) -> tuple[str, str]:
+        number = next(reversed(self.running), 0)
+        return self.running.get(number, ""), self.words.get(number, "")
 
 
 class Live(Quiet):
@@ -121,10 +128,12 @@ class Live(Quiet):
         """Remember the step that a service is at."""
         line = self._lines[service]
         match event:
-            case Begun(step) if not step.internal or not line.step:
-                line.step, line.word = step.name, ""
-            case Output(step, text) if not step.internal and text.strip():
-                line.step, line.word = step.name, text.strip()
+            case Begun(step):
+                line.running[step.number] = step.name
+            case Ended(step):
+                line.running.pop(step.number, None)
+            case Output(step, text) if text.strip():
+                line.words[step.number] = text.strip()
 
     def ended(self, outcome: Outcome) -> None:
         """Show how a service ended."""
@@ -145,8 +154,9 @@ class Live(Quiet):
         if line.began is None:
             return style.paint("waits", style.QUIET)
         clock = style.seconds(time.monotonic() - line.began)
-        said = f"  {style.paint(style.safe(line.word), style.QUIET)}" if line.word else ""
-        return f"{style.paint('builds', style.BUSY)} {clock:>8}  {style.safe(line.step)}{said}"
+        step, words = line.step
+        said = f"  {style.paint(style.safe(words), style.QUIET)}" if words else ""
+        return f"{style.paint('builds', style.BUSY)} {clock:>8}  {style.step(step)}{said}"
 
 
 def display(kind: str, services: Sequence[str]) -> Quiet:

@@ -10,6 +10,7 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 
 GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
 WARN = Fore.YELLOW
+LONGEST_STEP = 110
 
 
 def live() -> bool:
@@ -31,7 +32,13 @@ def paint(text: str, colour: str) -> str:
 
 def safe(text: str) -> str:
     """Return text of a foreign program without anything that could move a terminal's cursor."""
-    return _CONTROL.sub("", text.replace("\t", "    "))
+    return _CONTROL.sub("", text.replace("\t", "    ").replace("\n", " "))
+
+
+def step(name: str) -> str:
+    """Return a step's name without the flags of its RUN and the layout of its script, short enough for a line."""
+    words = " ".join(word for word in safe(name).split() if not word.startswith(("--mount=", "--network=")))
+    return words if len(words) <= LONGEST_STEP else f"{words[: LONGEST_STEP - 1]}…"
 
 
 def say(text: str = "") -> None:

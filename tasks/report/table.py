@@ -10,6 +10,7 @@ from .progress import mark
 WIDE = 240  # columns where nothing limits them
 SHORT_DIGEST = len("sha256:") + 12
 LAST_LINES = 12
+LONGEST_EXCERPT = 12
 _HEADS = ("service", "state", "seconds", "size", "image", "digest")
 
 
@@ -65,12 +66,14 @@ def _explain(outcome: Outcome, failure: Failure) -> None:
     style.say()
     style.say(f"{style.paint(outcome.service, style.STRONG)}: {style.paint(failure.kind.value, style.BAD)}")
     if failure.step:
-        style.say(f"  step  {style.safe(failure.step)}")
+        style.say(f"  step  {style.step(failure.step)}")
     for line in failure.lines[-LAST_LINES:]:
         style.say(f"      | {style.safe(line)}")
     style.say(f"  {style.safe(failure.message)}")
-    for line in failure.excerpt:
+    for line in failure.excerpt[:LONGEST_EXCERPT]:
         style.say(f"    {style.safe(line)}")
+    if len(failure.excerpt) > LONGEST_EXCERPT:
+        style.say("    …")
     if failure.hint:
         style.say(f"  hint  {failure.hint}")
     if outcome.log:

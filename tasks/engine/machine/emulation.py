@@ -101,7 +101,7 @@ def ensure(emulator: Emulator) -> bool:
     return True
 
 
-def works(image: str, emulator: Emulator) -> str | None:
+def complaint(image: str, emulator: Emulator) -> str | None:
     """Run a program of that platform from ``image``; return None when it ran, else what it said.
 
     A shell starts another program by name, which is what fails where argv[0] is not handed on: the request is
@@ -116,4 +116,5 @@ def works(image: str, emulator: Emulator) -> str | None:
     lines = done.stdout.splitlines()
     if done.ok and lines and "refused" in lines[0]:
         return None
-    return lines[0] if lines else done.last_line
+    told = [line for line in done.stderr.splitlines() if line.startswith("docker: ")]
+    return (lines or told or [done.last_line])[0]

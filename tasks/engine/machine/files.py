@@ -45,10 +45,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes ``target`` when the block ends well, and goes away otherwise.
+def scratch(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``target``, which goes away when the block ends.
 
-    What runs that were killed left half done beside it goes away too, so the caller holds the set-up's lock.
+    What runs that were killed left there goes away too, so the caller holds the set-up's lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f"{target.name}{_PARTIAL}*"):
@@ -57,11 +57,18 @@ def staged(target: Path) -> Iterator[Path]:
     folder.chmod(0o755)
     try:
         yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``target`` when the block ends well, and goes away otherwise."""
+    with scratch(target) as folder:
+        yield folder
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def short_socket(path: Path) -> Path:

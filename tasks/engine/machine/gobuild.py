@@ -40,7 +40,7 @@ def build(module: str, version: str, programs: Sequence[str], folder: Path) -> N
         where = Path(empty)
         (where / "go.mod").write_text("module builder\n", encoding="utf-8")
         what = f"{module}@{version}"
-        _run("get", "-tool", f"{names[0]}@{version}", cwd=where, binaries=target, what=what)
+        _run("get", "-tool", *(f"{name}@{version}" for name in names), cwd=where, binaries=target, what=what)
         _run("build", "-trimpath", "-ldflags=-s -w", "-o", f"{target}/", *names, cwd=where, binaries=target, what=what)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,18 +153,16 @@ def _debs(names: Sequence[str], suite: str) -> list[Path]:
     missing = [name for name in names if not list(folder.glob(f"{name}_*.deb"))]
     if missing:
         options, origin = _archive(suite)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as temporary:
+        with files.scratch(folder) as fresh:
             # Without this mode an update that reaches nobody ends with 0.
             for action in (("-o", "APT::Update::Error-Mode=any", "update"), ("download", *missing)):
-                done = process.run(
-                    "apt-get", "-q", *options, *action, cwd=Path(temporary), env=_QUIET, timeout=_APT_SECONDS
-                )
+                done = process.run("apt-get", "-q", *options, *action, cwd=fresh, env=_QUIET, timeout=_APT_SECONDS)
                 if not done.ok:
                     raise EngineError(
                         f"could not download {', '.join(missing)} from {origin}: {_reason(done)}",
                         hint=f"let this machine reach {origin}, then again: inv container-setup; or {INSTALL_DOCKER}",
                     )
-            for deb in Path(temporary).glob("*.deb"):
+            for deb in fresh.glob("*.deb"):
                 deb.replace(folder / deb.name)
     return [max(folder.glob(f"{name}_*.deb")) for name in names]
 

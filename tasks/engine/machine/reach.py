@@ -99,7 +99,7 @@ def described(place: str, about: dict[str, Any]) -> Engine:
 def classify(error: BaseException) -> tuple[Reach, str]:
     """Return what kept an engine from answering, from an exception of the docker SDK and what is inside it."""
     for inner in _inside(error):
-        if isinstance(inner, OSError) and inner.errno is not None:
+        if isinstance(inner, OSError) and isinstance(inner.errno, int):
             text = os.strerror(inner.errno) if inner.errno > 0 else str(inner)
             match inner.errno:
                 case errno.ENOENT:

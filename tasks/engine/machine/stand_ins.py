@@ -121,22 +121,25 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
 
     Raises EngineError with the log's place when a build fails or packages cannot be had.
     """
+    before = _state()
     if names == want.names:  # nothing of before is of use
         _record().unlink(missing_ok=True)
         registry.empty()
     port, _ = registry.ensure_started()
     tar = rootfs.ensure()
-    with files.staged(cache.home() / "stand-ins") as folder:
+    with files.scratch(cache.home() / "stand-ins") as folder:
         for path in _RECIPE.iterdir():
             if path.is_file():
                 shutil.copy(path, folder)
         os.link(tar, folder / tar.name)
         ca = _copy_ca_bundle(folder)
         digests = _bake(folder, definition(want, names, port, ca=ca))
-    shutil.rmtree(cache.home() / "stand-ins", ignore_errors=True)
-    before = _state()
-    every = {**(before.digests if before else {}), **digests}
-    _write(State(fingerprint=fingerprint(want), port=port, digests=every, used=True))
+    old = dict(before.digests) if before else {}
+    kept = {} if names == want.names else old
+    _write(State(fingerprint=fingerprint(want), port=port, digests={**kept, **digests}, used=True))
+    for digest in set(old.values()) - {*kept.values(), *digests.values()}:
+        # The engine keeps what its tag was taken from; one that a container uses stays.
+        process.run("docker", "image", "rm", digest)
 
 
 def retire() -> bool:

@@ -17,7 +17,7 @@ ln -s /run "$out/var/run"
 # The names come from the build platform's busybox: the target's own may not run here.
 packages install busybox-static
 packages unpack /tmp/busybox "busybox-static:$architecture"
-find /tmp/busybox -type f -name busybox -exec cp {} "$out/bin/busybox" \;
+install -m 755 /tmp/busybox/usr/bin/busybox "$out/bin/busybox"
 for name in $(busybox --list); do
     case $name in
     busybox) ;;

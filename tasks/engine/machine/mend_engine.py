@@ -1,0 +1,124 @@
+"""Steps of the set-up: an engine that answers, docker and buildx, room on the disks."""
+
+import os
+from pathlib import Path
+
+from ...errors import EngineError
+from .. import cache
+from . import choice, disk, packages, plugin, private, processes, reach
+from .findings import Finding, Say, State, changed, doing, ok, warning
+
+_SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
+_SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_STORE = "switch on the containerd image store: https://docs.docker.com/engine/storage/containerd/"
+
+
+def engine(say: Say) -> reach.Engine:
+    """Return the engine that docker talks to from now on, started where none answered.
+
+    Raises EngineError with what a person can do where none can be started.
+    """
+    found = reach.look()
+    usual = found.socket in (reach.USUAL_SOCKET, Path("/run/docker.sock"))
+    if not found.answers and usual:
+        found = _our_own() or found
+    match choice.choose(found, _surroundings(usual=usual)):
+        case choice.Refuse(reason=reason, way_out=way_out):
+            raise EngineError(reason, hint=way_out)
+        case choice.Start(socket=socket):
+            say(doing("engine", f"none answers at {found.endpoint}: starting a private one"))
+            started = private.ensure_started(socket)
+            elsewhere = socket != found.socket
+            if elsewhere:
+                _use(socket)
+            text = f"private engine {started.version} started on {socket}"
+            say(changed("engine", text, way_out=_export(socket) if elsewhere else None))
+            return started
+        case choice.Use():
+            say(_described(found))
+            return found
+
+
+def client(say: Say) -> bool:
+    """Have docker and its buildx plugin there; return whether either had to be put there.
+
+    Raises EngineError that names what is missing.
+    """
+    program = plugin.ensure_client()
+    if program is not None:
+        say(changed("docker", f"linked as {program}"))
+    link = plugin.ensure_plugin()
+    if link is not None:
+        say(changed("buildx", f"linked as {link}"))
+    else:
+        say(ok("buildx", "bake, imagetools and rawjson are there"))
+    return program is not None or link is not None
+
+
+def latest_buildx(say: Say) -> None:
+    """Have the pinned buildx built and linked.
+
+    Raises EngineError when it cannot be built, or somebody else's plugin is in the way.
+    """
+    if not plugin.latest_is_built():
+        say(doing("buildx", f"building {plugin.LATEST} from its Go module, about 2 minutes"))
+    link, done = plugin.ensure_latest()
+    say((changed if done else ok)("buildx", f"{plugin.LATEST} linked as {link}"))
+
+
+def room(found: reach.Engine, say: Say) -> None:
+    """Warn of a disk that the next builds would fill."""
+    # An engine that is not asked on a unix socket keeps its data on another machine.
+    places = {"engine's data": found.data if found.socket else None, "cache": cache.home()}
+    for name, path in places.items():
+        free = disk.free_bytes(path) if path is not None else None
+        if free is None:
+            continue
+        text = f"{free / disk.GIGABYTE:.0f} GB free for the {name} ({path})"
+        if free < disk.MINIMUM:
+            say(warning("disk", text, way_out="inv container-clean; docker system df shows what takes the room"))
+        else:
+            say(ok("disk", text))
+
+
+def _our_own() -> reach.Engine | None:
+    """Return the private engine where it runs on a socket of its own, and use it."""
+    socket = private.recorded_socket()
+    if socket is None or not private.running():
+        return None
+    found = reach.look(socket)
+    if not found.answers:
+        return None
+    _use(socket)
+    return found
+
+
+def _described(found: reach.Engine) -> Finding:
+    text = f"{found.version} at {found.endpoint}"
+    if not found.containerd_store:
+        return warning("engine", f"{text}: its image store holds one platform an image", way_out=_STORE)
+    if found.socket is not None and found.socket == private.layout().socket:
+        return Finding(state=State.OK, subject="engine", text=text, way_out=_export(found.socket))
+    return ok("engine", text)
+
+
+def _export(socket: Path) -> str:
+    return f"to use it in this shell: export DOCKER_HOST=unix://{socket}"
+
+
+def _use(socket: Path) -> None:
+    """Have every docker that this process starts talk to that engine."""
+    os.environ["DOCKER_HOST"] = f"unix://{socket}"
+
+
+def _surroundings(*, usual: bool) -> choice.Surroundings:
+    place = private.layout()
+    return choice.Surroundings(
+        root=packages.is_root(),
+        packages=packages.can_install(),
+        service=_SYSTEMD.is_dir() and any((Path(folder) / "docker.service").exists() for folder in _SERVICE_FOLDERS),
+        foreign_engine=bool(set(processes.named("dockerd")) - set(processes.find(place.engine))),
+        usual=usual,
+        own_socket=place.socket,
+        distribution=packages.distribution().name,
+    )

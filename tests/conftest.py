@@ -1,0 +1,39 @@
+"""What all tests share: an environment without a person's own settings, and the ``docker`` marker."""
+
+import functools
+import os
+
+import pytest
+
+# What decides a build or a colour, and what a test must not inherit.
+OWN = ("DOCKER_REGISTRY", "BUILD_PLATFORMS", "DOCKER_TAGS", "BUILDX_BUILDER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+REQUIRED = "CONTAINER_TESTS_REQUIRED"
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name in OWN or name.startswith("INVOKE_")]:
+        monkeypatch.delenv(name)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs an engine where none answers; fail it where one is required."""
+    problem = _engine_problem() if item.get_closest_marker("docker") else None
+    if problem is None:
+        return
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{REQUIRED}=1, and {problem}", pytrace=False)
+    pytest.skip(problem)
+
+
+@functools.cache
+def _engine_problem() -> str | None:
+    from tasks.engine import api, buildx
+    from tasks.errors import EngineError
+
+    try:
+        api.connect()
+        buildx.client()
+    except EngineError as error:
+        return str(error)
+    return None

@@ -1,0 +1,87 @@
+"""Repositories and images for the tests with a real engine."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, TASKS_PY, Repo, docker, loopback_registry
+
+OWN_REGISTRY = "images.test/aic-sos"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Repo]:
+    """A repository with no service yet; its images and cache mounts go when the test ends."""
+    root = tmp_path / "tiny"
+    root.mkdir()
+    repo = Repo(root)
+    repo.write("tasks.py", TASKS_PY)
+    repo.write("VERSION", "1.2.3\n")
+    repo.write("invoke.yaml", "container:\n  project: tiny\n  registry: images.test/tiny\n")
+    yield repo
+    repo.inv("container-clean", "--yes")
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A clone of this repository as it stands, uncommitted changes too."""
+    root = tmp_path_factory.mktemp("clone") / "aic-sos"
+    subprocess.run(["git", "clone", "-q", ROOT, root], check=True)
+    repo = Repo(root)
+    changed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-z", "--modified", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, changed.split("\0")):
+        if (ROOT / name).is_file():
+            repo.write(name, (ROOT / name).read_text(encoding="utf-8"))
+    if changed:
+        repo.commit()
+    return repo
+
+
+@pytest.fixture(scope="session")
+def native() -> str:
+    """The engine's own processor, as tags name it."""
+    return docker("version", "--format", "{{.Server.Arch}}").strip()
+
+
+@pytest.fixture(scope="session")
+def images(checkout: Repo) -> Iterator[str]:
+    """All services built for both platforms, under a registry's name of the tests' own; yields that name."""
+    checkout.inv(
+        "container-build", "--platforms", "linux/amd64,linux/arm64", "--registry", OWN_REGISTRY, timeout=1800
+    ).ok()
+    yield OWN_REGISTRY
+    listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={OWN_REGISTRY}/*")
+    docker("rmi", "-f", *listed.split(), check=False)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """An empty registry on this machine."""
+    with loopback_registry(tmp_path) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def emulation(checkout: Repo) -> None:
+    """This machine runs images of the other architecture."""
+    checkout.inv("container-setup", "--emulation").ok()
+
+
+@pytest.fixture
+def buildx_config(plugin: str, checkout: Repo, tmp_path: Path) -> Path:
+    """A docker configuration whose only buildx is the one named ``plugin``."""
+    from tasks.engine.machine.plugin import known_plugins
+
+    if plugin not in known_plugins():
+        checkout.inv("container-setup", *(["--latest-buildx"] if plugin == "latest" else [])).ok()
+    folder = tmp_path / "config" / "cli-plugins"
+    folder.mkdir(parents=True)
+    (folder / "docker-buildx").symlink_to(known_plugins()[plugin])
+    return folder.parent

@@ -1,0 +1,61 @@
+"""container-push to a real registry on this machine."""
+
+import json
+import urllib.request
+
+import pytest
+
+from tests.support import Repo, get
+
+pytestmark = pytest.mark.docker
+
+_INDEXES = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
+
+
+def _index(address: str, name: str, tag: str) -> dict[str, list[dict[str, dict[str, str]]]]:
+    host = address.replace("localhost", "127.0.0.1")
+    request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}", headers={"Accept": _INDEXES})
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - a loopback address
+        found: dict[str, list[dict[str, dict[str, str]]]] = json.loads(answer.read())
+        return found
+
+
+def test_every_tag_arrives_with_both_platforms(tiny: Repo, registry: str) -> None:
+    for name in ("one", "two"):
+        tiny.service(name, f"COPY services/{name}/word /word")
+    tiny.write(".gitignore", ".container/\n")
+    tiny.commit()
+    both = "linux/amd64,linux/arm64"
+    tiny.inv("container-push", "--registry", f"{registry}/team", "--platforms", both).ok()
+    for name in ("one", "two"):
+        tags = json.loads(get(f"http://{registry}/v2/team/{name}/tags/list"))["tags"]
+        assert set(tags) == {"latest", "v1.2.3"}
+        platforms = {
+            f"{entry['platform']['os']}/{entry['platform']['architecture']}"
+            for entry in _index(registry, f"team/{name}", "latest")["manifests"]
+        }
+        assert {"linux/amd64", "linux/arm64"} <= platforms
+
+
+def test_a_work_tree_that_is_not_clean_is_refused(tiny: Repo, registry: str) -> None:
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.inv("container-push", "--registry", registry).fails(2, "not a git checkout")
+    tiny.commit()
+    tiny.write("services/one/word", "changed\n")
+    tiny.inv("container-push", "--registry", registry).fails(2, "not clean", "services/one/word")
+
+
+def test_a_registry_that_does_not_answer_is_refused(tiny: Repo) -> None:
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.commit()
+    tiny.inv("container-push", "--registry", "localhost:9/team").fails(5, "localhost:9", "cannot be reached")
+
+
+def test_images_on_stand_in_bases_stay_here(tiny: Repo) -> None:
+    from tasks.engine.machine import stand_ins
+
+    if not stand_ins.recorded():
+        pytest.skip("the real bases are in reach: nothing stands in")
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.commit()
+    tiny.inv("container-push", "--registry", "ghcr.io/nobody", "--print").fails(5, "stand-in", "ghcr.io/nobody")

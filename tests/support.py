@@ -1,0 +1,186 @@
+"""What the tests with a real engine share: repositories to build in, and a registry to push to."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = "alpine:3.24.2@sha256:294b683cb724975bec92580e1e685676bd4b50bda910ddb8c51d4cabeaec77e6"
+TASKS_PY = """\
+from pathlib import Path
+
+from container_tasks.cli import collection
+
+namespace = collection(Path(__file__).resolve().parent)
+"""
+# What a person may have set, and a test must not inherit.
+_OWN = ("DOCKER_REGISTRY", "BUILD_PLATFORMS", "DOCKER_TAGS", "NO_COLOR", "FORCE_COLOR", "BUILDX_BUILDER")
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what decides a build, and with ``more``."""
+    return {key: value for key, value in os.environ.items() if key not in _OWN} | dict(more or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repository that tasks run in."""
+
+    root: Path
+
+    def inv(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 600) -> "Result":
+        """Run tasks in it, with nobody to ask."""
+        return Result(
+            subprocess.run(
+                [sys.executable, "-m", "invoke", *words],
+                cwd=self.root,
+                env=environment(env),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        )
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file, and the folders above it."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        return target
+
+    def service(self, name: str, *lines: str) -> None:
+        """Add a service whose Dockerfile stands on the small base and has these lines more."""
+        self.write(f"services/{name}/Dockerfile", "\n".join([f"FROM {BASE}", *lines, 'CMD ["sleep", "60"]', ""]))
+        self.write(f"services/{name}/word", f"{name}\n")
+
+    def commit(self) -> str:
+        """Commit everything and return the commit's full name."""
+        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-C", str(self.root)]
+        if not (self.root / ".git").exists():
+            subprocess.run([*git, "init", "-q"], check=True)
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-qm", "state"], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run of tasks left behind."""
+
+    done: "subprocess.CompletedProcess[str]"
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return self.done.returncode
+
+    @property
+    def out(self) -> str:
+        """Standard output."""
+        return self.done.stdout
+
+    @property
+    def all(self) -> str:
+        """Everything it wrote."""
+        return self.done.stdout + self.done.stderr
+
+    def ok(self) -> "Result":
+        """Return itself, if it ended well."""
+        assert self.code == 0, self.all
+        return self
+
+    def fails(self, code: int, *words: str) -> "Result":
+        """Return itself, if it ended with that code, said those words, and shows no traceback."""
+        assert self.code == code, f"exit code {self.code}\n{self.all}"
+        assert "Traceback" not in self.all, self.all
+        for word in words:
+            assert word in self.all, f"{word!r} is missing:\n{self.all}"
+        return self
+
+
+def docker(*words: str, check: bool = True, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run docker's own command line and return its output."""
+    done = subprocess.run(
+        ["docker", *words],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        input=stdin,
+        env=environment(env),
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def get(url: str, *, seconds: float = 30) -> str:
+    """Return what an address answers, waiting until it does."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - a loopback address
+                return str(answer.read().decode())
+        except (OSError, urllib.error.URLError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def running(image: str, port: int, *options: str) -> Iterator[tuple[str, str]]:
+    """Run an image and yield the container and the address of its port on this machine."""
+    container = docker("run", "-d", "-p", f"127.0.0.1::{port}", *options, image).strip()
+    try:
+        published = docker("port", container, str(port)).splitlines()[0]
+        yield container, f"http://{published}"
+    finally:
+        docker("rm", "-f", "-v", container, check=False)
+
+
+@contextlib.contextmanager
+def loopback_registry(folder: Path) -> Iterator[str]:
+    """Serve an empty registry on a free port of this machine, and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = _registry_program()
+    if program is None:
+        container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()
+        stop = lambda: docker("rm", "-f", "-v", container)  # noqa: E731 - the other half of two lines
+    else:
+        config = folder / "registry.yml"
+        config.write_text(
+            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            encoding="utf-8",
+        )
+        child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def stop() -> None:
+            child.terminate()
+            child.wait()
+
+    try:
+        get(f"http://127.0.0.1:{port}/v2/")
+        yield f"localhost:{port}"
+    finally:
+        stop()
+
+
+def _registry_program() -> str | None:
+    from tasks.engine.machine import packages
+
+    unpacked = packages.root_of(packages.REGISTRY) / "usr/bin/docker-registry"
+    return str(unpacked) if unpacked.is_file() else shutil.which("docker-registry")
