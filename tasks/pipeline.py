@@ -136,6 +136,7 @@ def _build(
                 "On stand-in bases, for this machine only: no registry of the real ones is in reach.", style.WARN
             )
         )
+    known = {} if engine is None or plan.request.output is Output.PUSH else engine.ids(plan.references)
     began = time.monotonic()
     with progress.display(settings.progress, [target.service for target in plan.targets]) as display:
         try:
@@ -148,6 +149,7 @@ def _build(
                     builder=settings.builder,
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
+                    known=known,
                 ),
             )
         except Interrupted as error:

@@ -2,8 +2,11 @@
 
 import functools
 import os
+from pathlib import Path
 
 import pytest
+
+from tests.support import Repo
 
 # What decides a build or a colour, and what a test must not inherit.
 OWN = ("DOCKER_REGISTRY", "BUILD_PLATFORMS", "DOCKER_TAGS", "BUILDX_BUILDER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -14,6 +17,18 @@ REQUIRED = "CONTAINER_TESTS_REQUIRED"
 def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name in OWN or name.startswith("INVOKE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    """A repository with the services agent and indexer, without invoke.yaml and without git."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    made = Repo(root)
+    made.write("VERSION", "1.2.3\n")
+    for service in ("agent", "indexer"):
+        made.write(f"services/{service}/Dockerfile", "FROM scratch\n")
+    return made
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

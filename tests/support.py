@@ -9,8 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,8 @@ class Repo:
     """A repository that tasks run in."""
 
     root: Path
+    seed: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """In every image, so that no test finds the layers of an earlier run."""
 
     def inv(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 600) -> "Result":
         """Run tasks in it, with nobody to ask."""
@@ -62,8 +65,12 @@ class Repo:
 
     def service(self, name: str, *lines: str) -> None:
         """Add a service whose Dockerfile stands on the small base and has these lines more."""
-        self.write(f"services/{name}/Dockerfile", "\n".join([f"FROM {BASE}", *lines, 'CMD ["sleep", "60"]', ""]))
+        self.write(
+            f"services/{name}/Dockerfile",
+            "\n".join([f"FROM {BASE}", f"COPY services/{name}/seed /", *lines, 'CMD ["sleep", "60"]', ""]),
+        )
         self.write(f"services/{name}/word", f"{name}\n")
+        self.write(f"services/{name}/seed", self.seed)
 
     def commit(self) -> str:
         """Commit everything and return the commit's full name."""
@@ -158,7 +165,10 @@ def loopback_registry(folder: Path) -> Iterator[str]:
     program = _registry_program()
     if program is None:
         container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()
-        stop = lambda: docker("rm", "-f", "-v", container)  # noqa: E731 - the other half of two lines
+
+        def stop() -> None:
+            docker("rm", "-f", "-v", container)
+
     else:
         config = folder / "registry.yml"
         config.write_text(

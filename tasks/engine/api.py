@@ -56,6 +56,12 @@ class Engine:
                 found = self._api.images(filters={"reference": [reference]})
                 return int(found[0]["Size"]) if found else None
 
+    def ids(self, references: Sequence[str]) -> Mapping[str, str]:
+        """Return the ids of the images that are there, by reference: one call, exact references."""
+        with _translated():
+            found = self._api.images(filters={"reference": list(references)})
+        return {reference: image["Id"] for image in found for reference in image.get("RepoTags") or ()}
+
     def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
         """Return the images that carry a label, untagged ones too, with the containers that use them."""
         with _translated():

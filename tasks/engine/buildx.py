@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
     from python_on_whales.components.buildx.models import BuilderInspectResult
     from python_on_whales.exceptions import DockerException
+    from python_on_whales.exceptions import DockerException
 
 
 class Listener(Protocol):
@@ -87,6 +88,11 @@ def inspect(builder: str | None) -> "BuilderInspectResult":
     return found  # type: ignore[return-value]  # a Builder with the fields of the result
 
 
+def _said(error: "DockerException") -> str:
+    lines = [line for line in (error.stderr or "").splitlines() if line.strip()]
+    return lines[-1].removeprefix("ERROR: ") if lines else "no reason given"
+
+
 def _require_plugin(docker: "DockerClient") -> None:
     if not docker.buildx.is_installed():
         raise EngineError("docker has no buildx plugin", hint="inv container-setup brings one")
@@ -122,6 +128,8 @@ class Conduct:
     builder: str | None
     jobs: int
     fail_fast: bool
+    known: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the images that the store already has, by reference."""
 
 
 def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> tuple[Outcome, ...]:
@@ -132,7 +140,7 @@ def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> 
     words = (*command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
-            target.name: _Build(target, Path(folder, f"{target.name}.json"), conduct.root, listener)
+            target.name: _Build(target, Path(folder, f"{target.name}.json"), conduct, listener)
             for target in plan.targets
         }
         callbacks = Callbacks(
@@ -163,7 +171,7 @@ class _Build:
 
     target: Target
     metadata: Path
-    root: Path
+    conduct: Conduct
     listener: Listener
     account: Account = field(default_factory=Account)
     outcome: Outcome | None = None
@@ -176,7 +184,7 @@ class _Build:
     def begun(self) -> None:
         self._began = time.monotonic()
         try:
-            self._log = (self.root / workspace.log_path(self.target.service)).open("w", encoding="utf-8")
+            self._log = (self.conduct.root / workspace.log_path(self.target.service)).open("w", encoding="utf-8")
         except OSError as error:
             raise EngineError(f"the log of {self.target.service} cannot be written: {error.strerror}") from error
         self.listener.begun(self.target.service)
@@ -210,8 +218,9 @@ class _Build:
         self.listener.ended(self.outcome)
 
     def _outcome(self, ended: JobEnded) -> Outcome:
+        result = _read(self.metadata, self.target.name) if ended.code == 0 else {}
         if ended.code == 0:
-            state = State.UNCHANGED if self.account.cached_share == 1.0 else State.BUILT
+            state = State.UNCHANGED if self._is_known(result) else State.BUILT
         else:
             state = State.STOPPED if ended.code is None else State.FAILED
         return Outcome(
@@ -220,10 +229,15 @@ class _Build:
             seconds=ended.seconds,
             cached=self.account.cached_share,
             reference=self.target.references[0],
-            digest=_digest(self.metadata, self.target.name) if ended.code == 0 else None,
+            digest=result.get("containerimage.digest"),
             failure=_failure(self.account, ended.code, self.target) if state is State.FAILED else None,
             log=workspace.log_path(self.target.service) if self._log is not None else "",
         )
+
+    def _is_known(self, result: Mapping[str, str]) -> bool:
+        # An image's id is its manifest's digest in the containerd store, its configuration's in the older one.
+        ids = {result.get("containerimage.digest"), result.get("containerimage.config.digest")}
+        return all(self.conduct.known.get(reference) in ids for reference in self.target.references)
 
 
 def _log_line(event: Event, seconds: float) -> str:
@@ -240,12 +254,13 @@ def _log_line(event: Event, seconds: float) -> str:
             return f"WARNING: {text}\n"
 
 
-def _digest(metadata: Path, target: str) -> str | None:
+def _read(metadata: Path, target: str) -> Mapping[str, str]:
+    """Return what buildx says of the image it made; nothing where it wrote nothing."""
     try:
         content: Mapping[str, Mapping[str, str]] = json.loads(metadata.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return content.get(target, {}).get("containerimage.digest")
+        return {}
+    return content.get(target, {})
 
 
 def _failure(account: Account, code: int | None, target: Target) -> Failure:

@@ -48,7 +48,7 @@ def _one(name: str, source: str) -> Platform:
     except ValueError:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, [*Platform, *_ALIASES], n=1, cutoff=0.5)
+        near = get_close_matches(name.lower(), [*Platform, *_ALIASES], n=1, cutoff=0.5)
         meant = _ALIASES.get(near[0], near[0]) if near else None
         hint = f"choose from {', '.join(Platform)}" if meant is None else f"did you mean {meant}?"
         raise ConfigError(f"{source}: {name!r} is not a platform that is built here", hint=hint) from None

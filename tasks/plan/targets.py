@@ -79,6 +79,11 @@ class Plan:
     suffix: str = ""
     """What keeps a single foreign platform from taking the tags of the image that runs here."""
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every reference that the run makes."""
+        return tuple(reference for target in self.targets for reference in target.references)
+
 
 def make_plan(sources: Sequence[Source], request: Request) -> Plan:
     """Plan one image for each source.

@@ -52,7 +52,7 @@ def test_one_failure_stops_no_other(tiny: Repo) -> None:
     tiny.service("bad", "RUN echo about to fail && exit 7")
     tiny.service("good", "RUN sleep 2", "COPY services/good/word /word")
     result = tiny.inv("container-build").fails(
-        4, "1 built, 1 failed", "about to fail", "exit code: 7", "services/bad/Dockerfile:2", ".container/logs/bad.log"
+        4, "1 built, 1 failed", "about to fail", "exit code: 7", "services/bad/Dockerfile:3", ".container/logs/bad.log"
     )
     assert "inv container-build --services bad" in result.all
     assert _is_there(f"{REGISTRY}/good:latest")
@@ -177,7 +177,7 @@ def test_every_buildx_builds(tiny: Repo, plugin: str, buildx_config: Path) -> No
     tiny.service("bad", "RUN exit 3")
     env = {"DOCKER_CONFIG": str(buildx_config)}
     tiny.inv("container-build-one", env=env).ok()
-    tiny.inv("container-build-bad", env=env).fails(4, "exit code: 3", "services/bad/Dockerfile:2")
+    tiny.inv("container-build-bad", env=env).fails(4, "exit code: 3", "services/bad/Dockerfile:3")
 
 
 def test_templates_in_values_stay_data(tiny: Repo) -> None:

@@ -11,7 +11,14 @@ from tasks.engine.machine.reach import Engine, Reach
 OWN = Path("/cache/engine/docker.sock")
 USUAL = "unix:///var/run/docker.sock"
 AROUND = Surroundings(
-    root=True, packages=True, service=False, foreign_engine=False, usual=True, own_socket=OWN, distribution="debian"
+    root=True,
+    packages=True,
+    service=False,
+    foreign_engine=False,
+    ours=False,
+    usual=True,
+    own_socket=OWN,
+    distribution="debian",
 )
 
 
@@ -38,6 +45,11 @@ def test_a_socket_that_docker_host_names_gets_the_engine() -> None:
     for foreign in (True, False):
         around = replace(AROUND, usual=False, foreign_engine=foreign)
         assert choose(found, around) == Start(socket=Path("/tmp/mine.sock"))  # noqa: S108 - never opened
+
+
+def test_an_engine_of_ours_that_hangs_is_mended_where_it_is() -> None:
+    found = engine(Reach.FAILED)
+    assert choose(found, replace(AROUND, ours=True, service=True)) == Start(socket=Path("/var/run/docker.sock"))
 
 
 def refused(found: Engine, around: Surroundings) -> Refuse:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engine.machine import bridge, buildkitd, disk, emulation, findings, private, reach, registry, release_builder
+from tasks.engine.machine import bridge, disk, emulation, findings, mounts, private, reach, registry, release_builder
 from tasks.engine.machine.reach import Reach
 from tasks.errors import EngineError
 
@@ -126,7 +126,7 @@ def test_mounts_are_found_below_a_folder_only_and_deepest_first() -> None:
         "37 35 98:0 / /c/state/root/a/b\\040c rw - overlay overlay rw\n"
         "38 35 98:0 / /c/state-of-others rw - overlay overlay rw\n"
     )
-    assert buildkitd.mounts_below(Path("/c/state"), table) == ["/c/state/root/a/b c", "/c/state/root/a"]
+    assert mounts.listed_below(Path("/c/state"), table) == ["/c/state/root/a/b c", "/c/state/root/a"]
 
 
 def test_room_is_told_for_folders_that_are_not_there_yet(tmp_path: Path) -> None:

@@ -32,4 +32,5 @@ def refusal(reference: str) -> str | None:
         done = process.run("docker", "buildx", "imagetools", "inspect", "--raw", reference, timeout=_PROBE_SECONDS)
     except EngineError as error:
         return str(error).partition("\n")[0].removeprefix("error: ")
-    return None if done.ok else done.last_line.removeprefix("ERROR: ")
+    # The reason stands last, after the request's address in quotes.
+    return None if done.ok else done.last_line.removeprefix("ERROR: ").rpartition('": ')[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from .. import cache, process
-from . import files, gobuild, packages, private, processes
+from . import files, gobuild, mounts, packages, private, processes
 
 VERSION = "v0.32.2"
 """Of BuildKit; built from its Go module."""
@@ -83,25 +83,10 @@ def delete(name: str) -> bool:
     folder = _folder(name)
     if not folder.is_dir():
         return False
-    _unmount_below(folder)
+    mounts.unmount_below(folder)
     shutil.rmtree(folder)
     log(name).unlink(missing_ok=True)
     return True
-
-
-def mounts_below(folder: Path, mountinfo: str) -> list[str]:
-    """Return what is mounted below a folder, deepest first, from the text of /proc/self/mountinfo; pure."""
-    places = (line.split(" ")[4].replace(r"\040", " ") for line in mountinfo.splitlines() if line)
-    return sorted((place for place in places if Path(place).is_relative_to(folder)), key=len, reverse=True)
-
-
-def _unmount_below(folder: Path) -> None:
-    """Unmount what a killed BuildKit left mounted, so that deleting its folder deletes nothing else."""
-    table = Path("/proc/self/mountinfo")
-    for place in mounts_below(folder, table.read_text(encoding="utf-8")):
-        process.run("umount", "--lazy", place)
-    if mounts_below(folder, table.read_text(encoding="utf-8")):
-        raise EngineError(f"something is still mounted below {folder}", hint=f"umount it, then: rm -r {folder}")
 
 
 def _wait(name: str, programs: Path) -> bool:

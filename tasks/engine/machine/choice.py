@@ -18,6 +18,8 @@ class Surroundings:
     """Whether systemd has a docker service here."""
     foreign_engine: bool
     """Whether a dockerd runs that is not ours."""
+    ours: bool
+    """Whether a private engine of ours was started on this endpoint and its process is there."""
     usual: bool
     """Whether the endpoint is the usual one, not one that DOCKER_HOST or a context names."""
     own_socket: Path
@@ -49,6 +51,8 @@ def choose(engine: Engine, around: Surroundings) -> Use | Start | Refuse:
     """Return what to do about the engine."""
     if engine.answers:
         return Use()
+    if around.ours and engine.socket is not None:
+        return Start(socket=engine.socket)  # it is coming up, or hangs
     way_out = _way_out(engine, around)
     if way_out is not None:
         told = f"no engine at {engine.endpoint}: {engine.detail or engine.reach.value}"

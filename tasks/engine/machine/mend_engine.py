@@ -22,7 +22,7 @@ def engine(say: Say) -> reach.Engine:
     usual = found.socket in (reach.USUAL_SOCKET, Path("/run/docker.sock"))
     if not found.answers and usual:
         found = _our_own() or found
-    match choice.choose(found, _surroundings(usual=usual)):
+    match choice.choose(found, _surroundings(found.socket, usual=usual)):
         case choice.Refuse(reason=reason, way_out=way_out):
             raise EngineError(reason, hint=way_out)
         case choice.Start(socket=socket):
@@ -111,13 +111,14 @@ def _use(socket: Path) -> None:
     os.environ["DOCKER_HOST"] = f"unix://{socket}"
 
 
-def _surroundings(*, usual: bool) -> choice.Surroundings:
+def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
     place = private.layout()
     return choice.Surroundings(
         root=packages.is_root(),
         packages=packages.can_install(),
         service=_SYSTEMD.is_dir() and any((Path(folder) / "docker.service").exists() for folder in _SERVICE_FOLDERS),
         foreign_engine=bool(set(processes.named("dockerd")) - set(processes.find(place.engine))),
+        ours=private.running() and private.recorded_socket() == socket,
         usual=usual,
         own_socket=place.socket,
         distribution=packages.distribution().name,

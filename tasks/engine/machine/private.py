@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from .. import cache, process
-from . import bridge, files, packages, processes, reach
+from . import bridge, files, mounts, packages, processes, reach
 
 _START_SECONDS = 60.0
 _PAUSE = 0.1
@@ -146,6 +146,8 @@ def stop() -> bool:
     # After a kill -9 of dockerd its containerd and containers are still there.
     ran += processes.stop(place.containerd)
     ran += processes.kill_with_children(place.shims)
+    for folder in (place.folder, place.run):
+        mounts.unmount_below(folder)  # dockerd mounts its data folder on itself, and leaves it so when killed
     bridge.remove(place.bridge)
     return ran > 0
 

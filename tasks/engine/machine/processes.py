@@ -6,6 +6,7 @@ process has, such as a path in our cache folder.
 """
 
 import os
+import select
 import signal
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TABLE = Path("/proc")
-_PAUSE = 0.05  # seconds between two looks
+_KILL_SECONDS = 5.0  # that the kernel may take to end what was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +65,15 @@ def stop(mark: Mark, *, grace: float = 20.0) -> int:
     They are asked first and killed after ``grace`` seconds. A descriptor holds each process while it is
     looked at, so that a number given to somebody else in between is never hit.
     """
-    held = {pid: descriptor for pid in find(mark) if (descriptor := _hold(pid, mark)) is not None}
+    held = [descriptor for pid in find(mark) if (descriptor := _hold(pid, mark)) is not None]
     try:
-        for descriptor in held.values():
-            _send(descriptor, signal.SIGTERM)
-        if not _gone(mark, within=grace):
-            for descriptor in held.values():
-                _send(descriptor, signal.SIGKILL)
-            _gone(mark, within=5.0)
+        for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_SECONDS)):
+            for descriptor in held:
+                _send(descriptor, number)
+            if _all_ended(held, within=patience):
+                break
     finally:
-        for descriptor in held.values():
+        for descriptor in held:
             os.close(descriptor)
     return len(held)
 
@@ -132,10 +132,15 @@ def _send(descriptor: int, number: signal.Signals) -> None:
         signal.pidfd_send_signal(descriptor, number)
 
 
-def _gone(mark: Mark, *, within: float) -> bool:
+def _all_ended(held: list[int], *, within: float) -> bool:
+    """Wait until each process has ended, its sockets and locks too: its command line goes before them."""
     until = time.monotonic() + within
-    while find(mark):
-        if time.monotonic() > until:
-            return False
-        time.sleep(_PAUSE)
-    return True
+    poll = select.poll()
+    waiting = set(held)
+    for descriptor in waiting:
+        poll.register(descriptor, select.POLLIN)
+    while waiting and (left := until - time.monotonic()) > 0:
+        for descriptor, _ in poll.poll(left * 1000):
+            poll.unregister(descriptor)
+            waiting.remove(descriptor)
+    return not waiting

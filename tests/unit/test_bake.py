@@ -1,0 +1,123 @@
+import json
+from typing import Any
+
+import pytest
+
+from tasks.plan.bake import definition, dumps
+from tasks.plan.bases import Base, Origin
+from tasks.plan.platforms import Platform
+from tasks.plan.targets import Output, Plan
+from tests.unit.samples import COMMITTED, REVISION, plan, source
+
+ALPINE = f"alpine:3.24.2@sha256:{'2' * 64}"
+AGENT: dict[str, Any] = {
+    "context": ".",
+    "dockerfile": "services/agent/Dockerfile",
+    "args": {"VERSION": "1.2.3", "REVISION": REVISION},
+    "labels": {
+        "container-tasks.project": "shop",
+        "container-tasks.service": "agent",
+        "org.opencontainers.image.version": "1.2.3",
+        "org.opencontainers.image.revision": REVISION,
+        "org.opencontainers.image.created": COMMITTED,
+    },
+    "tags": ["registry.example/shop/agent:latest", "registry.example/shop/agent:v1.2.3"],
+    "platforms": ["linux/amd64"],
+    "output": ["type=docker"],
+    "attest": ["type=provenance,disabled=true"],
+    "secret": ["id=ca,src=.container/ca.pem"],
+}
+STAND_IN = Base(reference=ALPINE, origin=Origin.STAND_IN, replacement="localhost:5000/stand-ins/alpine@sha256:0")
+MIRROR = Base(reference=ALPINE, origin=Origin.MIRROR, replacement=f"mirror.example/library/{ALPINE}")
+
+
+def without(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in keys}
+
+
+SHAPES: dict[str, tuple[Plan, dict[str, Any]]] = {
+    "loaded for this platform": (plan(), AGENT),
+    "loaded for a foreign platform": (
+        plan(platforms=(Platform.ARM64,)),
+        AGENT
+        | {
+            "platforms": ["linux/arm64"],
+            "tags": ["registry.example/shop/agent:latest-arm64", "registry.example/shop/agent:v1.2.3-arm64"],
+        },
+    ),
+    "loaded for two platforms": (
+        plan(platforms=(Platform.AMD64, Platform.ARM64)),
+        AGENT | {"platforms": ["linux/amd64", "linux/arm64"]},
+    ),
+    "pushed for two platforms": (
+        plan(platforms=(Platform.AMD64, Platform.ARM64), output=Output.PUSH),
+        without(AGENT, "attest") | {"platforms": ["linux/amd64", "linux/arm64"], "output": ["type=registry"]},
+    ),
+    "on a stand-in": (
+        plan(source(bases=(STAND_IN, Base(reference="ghcr.io/a/b")))),
+        AGENT
+        | {
+            "labels": AGENT["labels"] | {"container-tasks.bases": "stand-in"},
+            "contexts": {ALPINE: "docker-image://localhost:5000/stand-ins/alpine@sha256:0"},
+        },
+    ),
+    "on a mirror": (
+        plan(source(bases=(MIRROR,))),
+        AGENT | {"contexts": {ALPINE: f"docker-image://mirror.example/library/{ALPINE}"}},
+    ),
+    "anew, with bases asked for again": (plan(no_cache=True, pull=True), AGENT | {"no-cache": True, "pull": True}),
+    "without a CA bundle": (plan(ca=None), without(AGENT, "secret")),
+    "without a history": (
+        plan(source(revision=None, committed=None)),
+        AGENT
+        | {
+            "args": {"VERSION": "1.2.3", "REVISION": "unknown"},
+            "labels": {
+                "container-tasks.project": "shop",
+                "container-tasks.service": "agent",
+                "org.opencontainers.image.version": "1.2.3",
+            },
+        },
+    ),
+    "with what bake would read as a template": (
+        plan(
+            source(
+                revision="${HOME}%{if}$${x}",
+                committed=None,
+                bases=(Base(reference="a:${V}", origin=Origin.MIRROR, replacement="m/%{V}"),),
+            ),
+            ca="${CA}",
+        ),
+        AGENT
+        | {
+            "args": {"VERSION": "1.2.3", "REVISION": "$${HOME}%%{if}$$${x}"},
+            "labels": {
+                "container-tasks.project": "shop",
+                "container-tasks.service": "agent",
+                "org.opencontainers.image.version": "1.2.3",
+                "org.opencontainers.image.revision": "$${HOME}%%{if}$$${x}",
+            },
+            "contexts": {"a:$${V}": "docker-image://m/%%{V}"},
+            "secret": ["id=ca,src=$${CA}"],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("planned", "entry"), SHAPES.values(), ids=SHAPES)
+def test_a_target_is_whole_and_nothing_more(planned: Plan, entry: dict[str, Any]) -> None:
+    assert definition(planned) == {"group": {"default": {"targets": ["agent"]}}, "target": {"agent": entry}}
+
+
+def test_several_services_are_one_definition() -> None:
+    made = definition(plan(source("indexer"), source("a.b")))
+    assert made["group"] == {"default": {"targets": ["indexer", "a_b"]}}
+    assert list(made["target"]) == ["indexer", "a_b"]
+    assert made["target"]["a_b"]["dockerfile"] == "services/a.b/Dockerfile"
+
+
+def test_what_is_printed_is_json_that_people_can_read() -> None:
+    text = dumps({"target": {"a": {"labels": {"title": "Übersicht"}}}})
+    assert json.loads(text) == {"target": {"a": {"labels": {"title": "Übersicht"}}}}
+    assert text.endswith("}\n")
+    assert '      "labels": {\n        "title": "Übersicht"' in text

@@ -1,0 +1,43 @@
+import pytest
+
+from tasks import errors
+
+# design: 0 done, 1 a bug, and one code for each kind of failure.
+CODES = {
+    "ConfigError": 2,
+    "EngineError": 3,
+    "BuildError": 4,
+    "PushError": 5,
+    "VerifyError": 6,
+    "ScanError": 7,
+    "SignError": 8,
+    "Interrupted": 130,
+}
+KINDS = errors.TaskError.__subclasses__()
+
+
+def test_every_failure_has_the_exit_code_that_people_are_told() -> None:
+    assert {kind.__name__: kind.exit_code for kind in KINDS}.items() <= CODES.items()
+    assert {"ConfigError", "EngineError", "BuildError", "PushError", "Interrupted"} <= {kind.__name__ for kind in KINDS}
+
+
+def test_exit_codes_are_unique_and_none_says_done_or_bug() -> None:
+    codes = [kind.exit_code for kind in KINDS]
+    assert len(set(codes)) == len(codes)
+    assert not {0, 1} & set(codes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_invoke_exits_with_that_code_and_prints_the_whole_text(kind: type[errors.TaskError]) -> None:
+    error = kind("what is wrong", hint="what mends it")
+    assert error.code == kind.exit_code
+    assert error.message == str(error) == "error: what is wrong\nhint: what mends it"
+
+
+def test_without_a_hint_there_is_no_line_of_it() -> None:
+    assert str(errors.ConfigError("what is wrong")) == "error: what is wrong"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_in_the_documentation_names_every_code(kind: type[errors.TaskError]) -> None:
+    assert f"{kind.__name__} ({kind.exit_code})" in (errors.__doc__ or "")

@@ -1,0 +1,280 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.config import Config
+from invoke.context import Context
+
+from tasks import settings
+from tasks.errors import ConfigError
+from tasks.plan.platforms import Platform
+from tasks.services import discover
+from tests.support import Repo
+
+
+def context(root: Path) -> Context:
+    """Return what Invoke hands to a task: collection, project file and environment, in its own order."""
+    config = Config(system_prefix=f"{root}/none-", user_prefix=f"{root}/none-")
+    config.load_collection({"container": settings.DEFAULTS})
+    config.set_project_location(root)
+    config.load_project()
+    config.load_shell_env()
+    return Context(config)
+
+
+def load(repo: Repo, **flags: Any) -> settings.Settings:
+    settings.check_file(repo.root)
+    return settings.load(context(repo.root), discover(repo.root), flags)
+
+
+# Each setting's value at each place, from the one that wins to the default.
+VARIABLES = {"registry": "DOCKER_REGISTRY", "platforms": "BUILD_PLATFORMS", "tags": "DOCKER_TAGS"}
+PLACES: dict[str, dict[str, str]] = {
+    "registry": {
+        "flag": "flag.example",
+        "variable": "variable.example",
+        "invoke": "invoke.example",
+        "yaml": "yaml.example",
+        "default": "ghcr.io/shop",
+    },
+    "platforms": {
+        "flag": "linux/arm64",
+        "variable": "linux/arm64,linux/amd64",
+        "invoke": "linux/amd64,linux/arm64",
+        "yaml": "linux/arm64",
+        "default": "linux/amd64",
+    },
+    "tags": {"flag": "f", "variable": "v,w", "invoke": "i", "yaml": "y,z", "default": "latest,v1.2.3"},
+    "builder": {"flag": "f", "invoke": "i", "yaml": "y", "default": ""},
+    "jobs": {"flag": "1", "invoke": "2", "yaml": "3"},
+    "mirror": {"invoke": "invoke.example", "yaml": "yaml.example", "default": ""},
+    "ca": {"invoke": "none", "yaml": "ca.pem", "default": "auto"},
+    "project": {"invoke": "invoked", "yaml": "written", "default": "shop"},
+    "services": {"flag": "indexer", "default": "agent,indexer"},
+    "progress": {"flag": "quiet", "default": "auto"},
+}
+
+
+def placed(repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, values: Mapping[str, str]) -> settings.Settings:
+    """Load the settings with one setting given at these places."""
+    if "variable" in values:
+        monkeypatch.setenv(VARIABLES[key], values["variable"])
+    if "invoke" in values:
+        monkeypatch.setenv(f"INVOKE_CONTAINER_{key.upper()}", values["invoke"])
+    if "yaml" in values:
+        repo.write("invoke.yaml", f"container:\n  {key}: {values['yaml']}\n")
+    return load(repo, **({key: values["flag"]} if "flag" in values else {}))
+
+
+@pytest.mark.parametrize(("key", "place"), [(key, place) for key, places in PLACES.items() for place in places])
+def test_a_place_wins_over_all_below_it(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str
+) -> None:
+    names = list(PLACES[key])
+    below = {name: PLACES[key][name] for name in names[names.index(place) :]}
+    found = getattr(placed(repo, monkeypatch, key, below), key)
+    if key == "services":
+        found = tuple(service.name for service in found)
+    text = ",".join(found) if isinstance(found, tuple) else str(found or "")
+    assert text == PLACES[key][place]
+
+
+BAD = {
+    "registry": "https://x",
+    "platforms": "plan9",
+    "tags": "a+b",
+    "builder": "-x",
+    "jobs": "abc",
+    "mirror": "https://x",
+    "project": "A_",
+    "services": "nobody",
+    "progress": "loud",
+}
+SOURCES = {"flag": "--{key}", "invoke": "INVOKE_CONTAINER_{upper}", "yaml": "container.{key} in invoke.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), [(key, place) for key in BAD for place in PLACES[key] if place != "default"]
+)
+def test_an_error_names_the_place_of_the_bad_value(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str
+) -> None:
+    source = VARIABLES[key] if place == "variable" else SOURCES[place].format(key=key, upper=key.upper())
+    with pytest.raises(ConfigError) as caught:
+        placed(repo, monkeypatch, key, {place: BAD[key]})
+    assert str(caught.value).startswith(f"error: {source}: ")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"registry": ""}, "--registry is empty"),
+        ({"tags": ""}, "--tags is empty"),
+        ({"tags": "a,,b"}, "--tags: 'a,,b' has an empty item"),
+        ({"tags": "a, b"}, "--tags: ' b' has white space in it\nhint: write a,b"),
+        ({"platforms": ""}, "--platforms is empty"),
+        ({"platforms": "linux/arm46"}, "did you mean linux/arm64?"),
+        ({"jobs": "0"}, "--jobs: '0' is not a whole number above 0\nhint: for example --jobs 2"),
+        ({"jobs": "-1"}, "--jobs: '-1' is not"),
+        ({"jobs": "abc"}, "--jobs: 'abc' is not"),
+        ({"jobs": "1.5"}, "--jobs: '1.5' is not"),
+        ({"jobs": "²"}, "--jobs: '²' is not"),
+        ({"jobs": ""}, "--jobs: '' is not"),
+        ({"progress": "loud"}, "--progress: 'loud' is not a kind of progress\nhint: choose from auto, plain, quiet"),
+        ({"services": "agnet"}, "--services: there is no service 'agnet'\nhint: choose from agent, indexer"),
+        ({"services": ""}, "--services is empty"),
+        ({"builder": ""}, "--builder: '' cannot be a builder"),
+        ({"builder": "a b"}, "--builder: 'a b' cannot be a builder"),
+        ({"builder": "--help"}, "--builder: '--help' cannot be a builder"),
+    ],
+)
+def test_a_bad_flag_is_answered_with_what_mends_it(repo: Repo, flags: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(repo, **flags)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", VARIABLES.values())
+def test_an_empty_variable_is_an_error_and_not_the_default(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "")
+    with pytest.raises(ConfigError, match=f"{variable} is empty"):
+        load(repo)
+
+
+def test_a_tasks_own_platforms_win_over_everything(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUILD_PLATFORMS", "plan9")
+    found = settings.load(context(repo.root), discover(repo.root), {}, platforms=(Platform.ARM64,))
+    assert found.platforms == (Platform.ARM64,)
+
+
+def test_switches_are_off_unless_given(repo: Repo) -> None:
+    off, on = load(repo), load(repo, no_cache=True, pull=True, fail_fast=True)
+    assert (off.no_cache, off.pull, off.fail_fast) == (False, False, False)
+    assert (on.no_cache, on.pull, on.fail_fast) == (True, True, True)
+
+
+def test_at_least_five_services_build_at_once(repo: Repo) -> None:
+    assert load(repo).jobs >= 5
+
+
+def test_the_version_stands_in_its_file(repo: Repo) -> None:
+    assert load(repo).version == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (None, "there is no file VERSION at the root\nhint: echo 0.1.0 > VERSION"),
+        (b"1.0+dirty\n", "the version in VERSION: 'v1.0+dirty' cannot be a tag"),
+        (b"1.0\n2.0\n", "the version in VERSION: 'v1.0\\n2.0' cannot be a tag"),
+        (b"\xff", "VERSION cannot be read: 'utf-8'"),
+    ],
+)
+def test_a_version_that_is_no_tag_is_refused(repo: Repo, version: bytes | None, words: str) -> None:
+    (repo.root / "VERSION").unlink()
+    if version is not None:
+        (repo.root / "VERSION").write_bytes(version)
+    with pytest.raises(ConfigError) as caught:
+        load(repo)
+    assert words in str(caught.value)
+
+
+def test_without_a_service_there_is_nothing_to_build(tmp_path: Path) -> None:
+    Repo(tmp_path).write("VERSION", "1")
+    with pytest.raises(ConfigError, match="there is no service to build\nhint: add services/<name>/Dockerfile"):
+        load(Repo(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "project"), [("shop", "shop"), ("My_Shop", "my-shop"), ("a.b", "a-b"), ("-x-", "x")])
+def test_the_project_is_the_folders_name_where_none_is_set(tmp_path: Path, name: str, project: str) -> None:
+    root = tmp_path / name
+    root.mkdir()
+    assert settings.project_of(context(root), discover(root)) == project
+
+
+def test_budgets_are_sizes_of_services_that_there_are(repo: Repo) -> None:
+    repo.write("invoke.yaml", "container:\n  budgets:\n    agent: 150MB\n    indexer: 1 gb\n    gone: 1KB\n")
+    assert load(repo).budgets == {"agent": 150_000_000, "indexer": 1_000_000_000}
+
+
+@pytest.mark.parametrize("size", ["150", "MB", "-1MB", "1.5GB", "abcMB", "[1]"])
+def test_a_budget_that_is_no_size_is_refused(repo: Repo, size: str) -> None:
+    repo.write("invoke.yaml", f"container:\n  budgets:\n    agent: {size}\n")
+    with pytest.raises(ConfigError, match=r"container.budgets.agent: .* is not a size\nhint: for example 100MB"):
+        load(repo)
+
+
+def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
+    repo.write("invoke.yaml", "container:\n  tags: [a, b]\n  platforms: [linux/arm64]\n")
+    found = load(repo)
+    assert (found.tags, found.platforms) == (("a", "b"), (Platform.ARM64,))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "invoke.yaml is broken at line 1, column 2"),
+        ("a:\n  b: [\n", "invoke.yaml is broken at line 3, column 1"),
+        ("a: !!python/object:os.x {}", "invoke.yaml is broken at line 1, column 4"),
+        ("container:\n  tags: 2026-13-01\n", "invoke.yaml is broken: month must be in 1..12"),
+        ("- a\n", "invoke.yaml holds a list\nhint: write key: value lines"),
+        ("word", "invoke.yaml holds a str"),
+        ("container:\n", "invoke.yaml: container is empty\nhint: write key: value lines below it, or leave it out"),
+        ("container: []\n", "invoke.yaml: container holds a list"),
+        ("container: 0\n", "invoke.yaml: container holds a int"),
+        ("container: text\n", "invoke.yaml: container holds a str"),
+        ("container:\n  budgets:\n", "invoke.yaml: container.budgets is empty"),
+        ("container:\n  budgets: 5\n", "invoke.yaml: container.budgets holds a int"),
+        ("container:\n  registy: x\n", "invoke.yaml: nothing reads container.registy\nhint: did you mean registry?"),
+        ("container:\n  9: x\n", "invoke.yaml: nothing reads container.9\nhint: known: project, registry"),
+        ("container:\n  registry: {a: b}\n", "container.registry in invoke.yaml: {'a': 'b'} is not text"),
+        ("container:\n  tags: true\n", "container.tags in invoke.yaml: True is not text\nhint: put it in quotes"),
+        ("container:\n  tags: [1.10]\n", "container.tags in invoke.yaml: 1.1 is not text"),
+        ("container:\n  tags: 2026-11-24\n", "is not text\nhint: put it in quotes"),
+        ("run: 5\n", "invoke.yaml: run is Invoke's own section"),
+        ("tasks:\n", "invoke.yaml: tasks is Invoke's own section"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_before_invoke_reads_it(repo: Repo, text: str, words: str) -> None:
+    repo.write("invoke.yaml", text)
+    with pytest.raises(ConfigError) as caught:
+        settings.check_file(repo.root)
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
+    (repo.root / "invoke.yaml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="invoke.yaml cannot be read: 'utf-8'"):
+        settings.check_file(repo.root)
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n"])
+def test_a_file_without_settings_of_ours_is_fine(repo: Repo, text: str) -> None:
+    repo.write("invoke.yaml", text)
+    assert load(repo).registry == "ghcr.io/shop"
+
+
+@pytest.mark.parametrize(
+    ("line", "variable", "text", "words"),
+    [
+        ("jobs: 3", "INVOKE_CONTAINER_JOBS", "abc", "INVOKE_CONTAINER_JOBS: 'abc' is not a whole number"),
+        ("tags: [a, b]", "INVOKE_CONTAINER_TAGS", "c", "cannot replace the list of container.tags in invoke.yaml\nhint: write it as text there: a,b"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, line: str, variable: str, text: str, words: str
+) -> None:
+    repo.write("invoke.yaml", f"container:\n  {line}\n")
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(ConfigError) as caught:
+        settings.check_file(repo.root)
+    assert words in str(caught.value)
+
+
+def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
+    assert set(settings.DEFAULTS) - set(PLACES) == {"budgets"}
+    assert set(PLACES) - set(settings.DEFAULTS) == {"services", "progress"}

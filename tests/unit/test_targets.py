@@ -1,0 +1,103 @@
+import dataclasses
+
+import pytest
+
+from tasks.errors import ConfigError, PushError
+from tasks.plan.bases import Base, Origin
+from tasks.plan.platforms import Platform
+from tasks.plan.targets import Output
+from tests.unit.samples import COMMITTED, REVISION, plan, request, source
+
+BOTH = (Platform.AMD64, Platform.ARM64)
+STAND_IN = Base(reference="alpine:3", origin=Origin.STAND_IN, replacement="localhost:5000/stand-ins/alpine:1")
+
+
+def test_every_service_becomes_one_target_under_every_tag() -> None:
+    targets = plan(source("agent"), source("control.plane")).targets
+    assert [(target.name, target.service, target.references) for target in targets] == [
+        ("agent", "agent", ("registry.example/shop/agent:latest", "registry.example/shop/agent:v1.2.3")),
+        (
+            "control_plane",
+            "control.plane",
+            ("registry.example/shop/control.plane:latest", "registry.example/shop/control.plane:v1.2.3"),
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platforms", "native", "suffix"),
+    [
+        ((Platform.AMD64,), Platform.AMD64, ""),
+        ((Platform.ARM64,), Platform.ARM64, ""),
+        ((Platform.ARM64,), Platform.AMD64, "-arm64"),
+        ((Platform.AMD64,), Platform.ARM64, "-amd64"),
+        (BOTH, Platform.AMD64, ""),
+        (BOTH, Platform.ARM64, ""),
+    ],
+)
+def test_only_a_single_foreign_platform_gets_a_suffix(
+    platforms: tuple[Platform, ...], native: Platform, suffix: str
+) -> None:
+    (target,) = plan(platforms=platforms, native=native, tags=("t",)).targets
+    assert target.references == (f"registry.example/shop/agent:t{suffix}",)
+    assert target.platforms == platforms
+
+
+def test_a_tag_without_room_for_its_suffix_is_refused() -> None:
+    assert plan(tags=("a" * 128,))
+    with pytest.raises(ConfigError, match="a tag with its suffix -arm64.*134 characters, at most 128"):
+        plan(tags=("a" * 128,), platforms=(Platform.ARM64,))
+
+
+def test_labels_say_whose_and_from_which_commit() -> None:
+    (target,) = plan().targets
+    assert target.labels == {
+        "container-tasks.project": "shop",
+        "container-tasks.service": "agent",
+        "org.opencontainers.image.version": "1.2.3",
+        "org.opencontainers.image.revision": REVISION,
+        "org.opencontainers.image.created": COMMITTED,
+    }
+    assert target.args == {"VERSION": "1.2.3", "REVISION": REVISION}
+
+
+def test_without_a_history_there_are_no_labels_of_it() -> None:
+    (target,) = plan(source(revision=None, committed=None)).targets
+    assert target.labels.keys() == {
+        "container-tasks.project",
+        "container-tasks.service",
+        "org.opencontainers.image.version",
+    }
+    assert target.args["REVISION"] == "unknown"
+
+
+def test_only_an_image_on_a_stand_in_says_so() -> None:
+    planned = plan(source("agent", bases=(STAND_IN,)), source("indexer", bases=(Base(reference="rust:1"),)))
+    assert planned.stand_ins
+    assert [target.labels.get("container-tasks.bases") for target in planned.targets] == ["stand-in", None]
+
+
+@pytest.mark.parametrize("registry", ["localhost:5000", "127.0.0.1:5000/a", "[::1]:5000"])
+def test_images_on_stand_ins_may_go_to_this_machines_own_registry(registry: str) -> None:
+    assert plan(source(bases=(STAND_IN,)), registry=registry, output=Output.PUSH).stand_ins
+
+
+@pytest.mark.parametrize("registry", ["ghcr.io/shop", "localhost.example/a", "shop"])
+def test_images_on_stand_ins_do_not_leave_this_machine(registry: str) -> None:
+    assert plan(source(bases=(STAND_IN,)), registry=registry, output=Output.LOAD)
+    with pytest.raises(PushError, match=f"{registry} is not a loopback registry.*\nhint: set container.mirror"):
+        plan(source("clean"), source(bases=(STAND_IN,)), registry=registry, output=Output.PUSH)
+
+
+def test_there_is_no_plan_of_nothing() -> None:
+    from tasks.plan.targets import make_plan
+
+    with pytest.raises(ConfigError, match="nothing to build"):
+        make_plan([], request())
+
+
+def test_a_plan_cannot_be_changed() -> None:
+    planned = plan()
+    for value in (planned, planned.request, planned.targets[0]):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            value.__setattr__(dataclasses.fields(value)[0].name, None)
