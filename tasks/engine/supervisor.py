@@ -68,6 +68,7 @@ class _Run:
         self._stopping = asyncio.Event()
         self._received: signal.Signals | None = None
         self._children: set[int] = set()
+        self._error: Exception | None = None
 
     async def all(self, jobs: Sequence[Job], limit: int) -> signal.Signals | None:
         loop = asyncio.get_running_loop()
@@ -83,11 +84,22 @@ class _Run:
             places = asyncio.Semaphore(limit)
             await asyncio.gather(*(self._one(job, places) for job in jobs))
         finally:
-            for group in self._children:
-                _signal(group, signal.SIGKILL)
             for number in caught:
                 loop.remove_signal_handler(number)
+        if self._error is not None:
+            raise self._error
         return self._received
+
+    def _tell(self, callback: Callable[..., None], *values: object) -> None:
+        """Call back; an error there stops the run, and is raised when every child is gone."""
+        try:
+            callback(*values)
+        except Exception as error:  # noqa: BLE001 - raised again by all()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._stopping.set()
 
     def _receive(self, number: signal.Signals) -> None:
         if self._received is not None:  # asked twice: no more grace
@@ -99,12 +111,16 @@ class _Run:
     async def _one(self, job: Job, places: asyncio.Semaphore) -> None:
         async with places:
             if self._stopping.is_set():
-                self._callbacks.ended(job.key, Ended(None, 0.0))
+                self._tell(self._callbacks.ended, job.key, Ended(None, 0.0))
                 return
-            self._callbacks.begun(job.key)
+            self._tell(self._callbacks.begun, job.key)
             began = time.monotonic()
-            code = await self._run(job)
-            self._callbacks.ended(job.key, Ended(code, time.monotonic() - began))
+            try:
+                code = await self._run(job)
+            except EngineError as error:
+                code = None
+                self._fail(error)
+            self._tell(self._callbacks.ended, job.key, Ended(code, time.monotonic() - began))
             if code not in {0, None} and self._fail_fast:
                 self._stopping.set()
 
@@ -152,7 +168,7 @@ class _Run:
             await child.stdin.drain()
         child.stdin.close()
         while chunk := await child.stderr.read(_CHUNK):
-            self._callbacks.wrote(job.key, chunk)
+            self._tell(self._callbacks.wrote, job.key, chunk)
         await child.wait()
 
 

@@ -19,8 +19,7 @@ def test_the_body_gets_the_flags_by_name() -> None:
 def test_a_task_is_named_and_described_as_asked() -> None:
     made = flags.make_task("container-x", "Do it.", (flags.TAGS,), lambda *_: None)
     assert (made.name, made.__doc__) == ("container-x", "Do it.")
-    assert [argument.name for argument in made.get_arguments()] == ["tags"]
-    assert made.help == {"tags": flags.TAGS.help}
+    assert [(argument.name, argument.help) for argument in made.get_arguments()] == [("tags", flags.TAGS.help)]
 
 
 def test_two_tasks_of_the_factory_are_not_the_same() -> None:
