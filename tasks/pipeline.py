@@ -33,8 +33,9 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
+    bundle = trust.bundle(settings.ca, settings.root)
     engine = None if print_only and output is Output.LOAD else _engine(settings, output)
-    plan = plan_for(settings, repository, native=_native(engine), output=output)
+    plan = plan_for(settings, repository, bundle, native=_native(engine), output=output)
     definition = bake.dumps(bake.definition(plan))
     if print_only:
         sys.stdout.write(definition)
@@ -60,9 +61,10 @@ def _native(engine: api.Engine | None) -> "Platform":
     return of_machine() if engine is None else engine.native()
 
 
-def plan_for(settings: "Settings", repository: "Repository", *, native: "Platform", output: Output) -> "Plan":
+def plan_for(
+    settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
+) -> "Plan":
     """Read what the services say and decide what to build."""
-    bundle = trust.bundle(settings.ca, settings.root)
     stand_in_bases = stand_ins.recorded()
     return make_plan(
         [_source(settings, repository, service, stand_in_bases) for service in settings.services],

@@ -43,8 +43,11 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> None:
         emulation=bool(values["emulation"]),
         builder=values["builder"],
     )
-    chosen = settings.load(c, repository, {})
-    prepare(wanted, project=chosen.project, mirror=chosen.mirror, bases=_bases(repository), say=_say)
+    # A repository that has no service yet can be set up, and a machine taken down from anywhere.
+    plain = wanted.down or not repository.services
+    mirror = None if plain else settings.load(c, repository, {}).mirror
+    project = settings.project_of(c, repository)
+    prepare(wanted, project=project, mirror=mirror, bases=() if plain else _bases(repository), say=_say)
 
 
 def _bases(repository: Repository) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """What all tests share: an environment without a person's own settings, and the ``docker`` marker."""
 
 import functools
+import gc
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -46,9 +48,14 @@ def _engine_problem() -> str | None:
     from tasks.engine import api, buildx
     from tasks.errors import EngineError
 
-    try:
-        api.connect()
-        buildx.client()
-    except EngineError as error:
-        return str(error)
-    return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # a socket that the SDK leaves open when nobody answers
+        try:
+            api.connect()
+            buildx.client()
+        except EngineError as error:
+            problem: str | None = " ".join(str(error).splitlines()).removeprefix("error: ")
+        else:
+            problem = None
+        gc.collect()
+    return problem

@@ -237,7 +237,8 @@ class _Build:
     def _is_known(self, result: Mapping[str, str]) -> bool:
         # An image's id is its manifest's digest in the containerd store, its configuration's in the older one.
         ids = {result.get("containerimage.digest"), result.get("containerimage.config.digest")}
-        return all(self.conduct.known.get(reference) in ids for reference in self.target.references)
+        known = self.conduct.known
+        return all(reference in known and known[reference] in ids for reference in self.target.references)
 
 
 def _log_line(event: Event, seconds: float) -> str:

@@ -121,8 +121,12 @@ class Account:
 
     @property
     def cached_share(self) -> float | None:
-        """The share of the Dockerfile's steps that came from the cache, 0 to 1."""
-        own = [step for step in self.steps.values() if not step.internal and step.completed is not None]
+        """The share of the Dockerfile's steps that came from the cache, 0 to 1; a FROM is cached or not by chance."""
+        own = [
+            step
+            for step in self.steps.values()
+            if not step.internal and step.completed is not None and "] FROM " not in step.name
+        ]
         return sum(step.cached for step in own) / len(own) if own else None
 
     def tail(self, step: Step) -> tuple[str, ...]:

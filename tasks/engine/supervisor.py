@@ -150,6 +150,7 @@ class _Run:
                 await asyncio.wait({end}, timeout=PATIENCE)
                 if not end.done():
                     end.cancel()
+                    child._transport.close()  # noqa: SLF001 - asyncio has no public name for letting go of a pipe
                     await child.wait()
                     return None
             stop.cancel()

@@ -108,6 +108,7 @@ class Live(Quiet):
         """Take the lower part of the terminal."""
         from rich.live import Live as RichLive
 
+        style.ready()
         self._lines = {service: _Line() for service in self.services}
         self._live: RichLive = RichLive(get_renderable=self._picture, refresh_per_second=8)
         self._live.__enter__()

@@ -1,5 +1,6 @@
 """Colour and words: one place that knows whether a terminal wants colour, and keeps it clean."""
 
+import io
 import os
 import re
 import sys
@@ -41,11 +42,17 @@ def step(name: str) -> str:
     return words if len(words) <= LONGEST_STEP else f"{words[: LONGEST_STEP - 1]}…"
 
 
-def say(text: str = "") -> None:
-    """Print a line, on every system and whatever the terminal's encoding."""
+def ready() -> None:
+    """Make standard output take every letter, on every system and whatever the terminal's encoding."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
     just_fix_windows_console()
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def say(text: str = "") -> None:
+    """Print a line."""
+    ready()
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 

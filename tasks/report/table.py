@@ -23,14 +23,16 @@ def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="", pad_edge=False)
     for head in _HEADS:
         right = head in {"seconds", "size"}
+        long = head in {"image", "digest"}  # where a terminal is narrow, these give way
         table.add_column(
             Text.from_ansi(style.paint(head, style.QUIET)),
             justify="right" if right else "left",
-            no_wrap=True,
-            overflow="ellipsis" if head in {"image", "digest"} else "fold",
+            no_wrap=not long,
+            overflow="ellipsis" if long else "fold",
         )
     for outcome in outcomes:
         table.add_row(*(Text.from_ansi(cell) for cell in _row(outcome, budgets)))
+    style.ready()
     Console(
         width=None if style.live() else WIDE,
         no_color=not style.coloured(),

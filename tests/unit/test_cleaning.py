@@ -46,7 +46,9 @@ def test_an_image_that_a_container_uses_stays_and_is_named() -> None:
     assert decided(busy).nothing
 
 
-@pytest.mark.parametrize(("name", "ours"), [("shop-go", True), ("shop", True), ("shopping-go", False), ("other", False)])
+@pytest.mark.parametrize(
+    ("name", "ours"), [("shop-go", True), ("shop", True), ("shopping-go", False), ("other", False)]
+)
 def test_a_cache_mount_goes_when_its_id_begins_with_the_project(name: str, ours: bool) -> None:
     found = decided(cache=(mount(name),))
     assert found.mounts == ((mount(name),) if ours else ())

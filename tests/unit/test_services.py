@@ -138,7 +138,9 @@ def _outside(path: Path) -> None:
     ],
     ids=["missing", "empty", "pipe", "folder", "device", "outside", "not UTF-8", "loop"],
 )
-def test_a_dockerfile_that_cannot_be_built_from_is_named(repo: Repo, make: Callable[[Path], object], words: str) -> None:
+def test_a_dockerfile_that_cannot_be_built_from_is_named(
+    repo: Repo, make: Callable[[Path], object], words: str
+) -> None:
     path = repo.root / "services/agent/Dockerfile"
     path.unlink()
     make(path)

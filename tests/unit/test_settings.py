@@ -68,9 +68,7 @@ def placed(repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, values: Mappin
 
 
 @pytest.mark.parametrize(("key", "place"), [(key, place) for key, places in PLACES.items() for place in places])
-def test_a_place_wins_over_all_below_it(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str
-) -> None:
+def test_a_place_wins_over_all_below_it(repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str) -> None:
     names = list(PLACES[key])
     below = {name: PLACES[key][name] for name in names[names.index(place) :]}
     found = getattr(placed(repo, monkeypatch, key, below), key)
@@ -94,9 +92,7 @@ BAD = {
 SOURCES = {"flag": "--{key}", "invoke": "INVOKE_CONTAINER_{upper}", "yaml": "container.{key} in invoke.yaml"}
 
 
-@pytest.mark.parametrize(
-    ("key", "place"), [(key, place) for key in BAD for place in PLACES[key] if place != "default"]
-)
+@pytest.mark.parametrize(("key", "place"), [(key, place) for key in BAD for place in PLACES[key] if place != "default"])
 def test_an_error_names_the_place_of_the_bad_value(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str
 ) -> None:

@@ -16,6 +16,7 @@ _MODULE = "github.com/moby/buildkit"
 _PROGRAMS = ("buildkitd", "buildctl")
 _ASK_SECONDS = 15.0
 _START_SECONDS = 30.0
+_DELETE_SECONDS = 3.0  # to end in order, when all it keeps goes anyhow
 _PAUSE = 0.1
 _KEEP_MEGABYTES = 20_000  # that its cache may hold
 
@@ -79,7 +80,7 @@ def delete(name: str) -> bool:
 
     Raises EngineError when something is still mounted below its folder.
     """
-    stop(name)
+    processes.stop(_mark(name), grace=_DELETE_SECONDS)
     folder = _folder(name)
     if not folder.is_dir():
         return False

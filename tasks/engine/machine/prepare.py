@@ -54,6 +54,8 @@ def prepare(
                 _down(told)
             else:
                 _up(options, project, mirror, bases, told)
+    except BrokenPipeError:  # nobody reads what is said: no fault of the machine's
+        raise
     except OSError as error:  # no space, a folder that may not be written
         place = f"{error.filename}: " if error.filename else ""
         raise EngineError(

@@ -1,0 +1,240 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tasks.engine import supervisor
+from tasks.engine.supervisor import Callbacks, Ended, Job
+from tasks.errors import EngineError, Interrupted
+from tests.support import ROOT
+
+DEAF = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); os.write(2, b'ready'); time.sleep(60)"
+FOREVER = "import os, time; os.write(2, b'ready'); time.sleep(60)"
+
+
+@dataclass
+class Heard:
+    """What the callbacks heard, in order."""
+
+    begun: list[str] = field(default_factory=list)
+    wrote: dict[str, bytes] = field(default_factory=dict)
+    ended: dict[str, Ended] = field(default_factory=dict)
+    most: int = 0
+    """The most that ran at once."""
+    on_words: Callable[[str], None] = lambda _: None
+
+    def callbacks(self) -> Callbacks:
+        def began(key: str) -> None:
+            self.begun.append(key)
+            self.most = max(self.most, len(self.begun) - len(self.ended))
+
+        def wrote(key: str, chunk: bytes) -> None:
+            self.wrote[key] = self.wrote.get(key, b"") + chunk
+            self.on_words(key)
+
+        return Callbacks(begun=began, wrote=wrote, ended=self.ended.__setitem__)
+
+    @property
+    def codes(self) -> dict[str, int | None]:
+        return {key: ended.code for key, ended in self.ended.items()}
+
+
+def job(key: str, script: str, stdin: bytes = b"") -> Job:
+    return Job(key=key, argv=(sys.executable, "-IS", "-c", script), stdin=stdin, cwd=Path("/"))
+
+
+def run(*jobs: Job, heard: Heard | None = None, limit: int = 5, fail_fast: bool = False) -> Heard:
+    heard = heard or Heard()
+    supervisor.run_all(jobs, heard.callbacks(), limit=limit, fail_fast=fail_fast)
+    return heard
+
+
+def test_every_program_gets_its_input_and_is_heard_to_its_end() -> None:
+    script = "import os, sys; sys.stderr.write(sys.stdin.read() * 2 + os.getcwd()); print('not this'); sys.exit(3)"
+    heard = run(job("a", script, b"in"), job("b", "", b"x" * 10**6))
+    assert heard.wrote == {"a": b"inin/"}
+    assert heard.codes == {"a": 3, "b": 0}
+    assert all(ended.seconds > 0 for ended in heard.ended.values())
+
+
+def test_nothing_to_run_is_done_at_once() -> None:
+    assert run().ended == {}
+
+
+def test_what_is_not_text_arrives_unchanged() -> None:
+    assert run(job("a", r"import os; os.write(2, b'\xff\x00')")).wrote == {"a": b"\xff\x00"}
+
+
+def test_one_failure_stops_no_other() -> None:
+    late = "import time; time.sleep(0.05)"
+    assert run(job("a", "raise SystemExit(1)"), job("b", late), job("c", late), limit=2).codes == {
+        "a": 1,
+        "b": 0,
+        "c": 0,
+    }
+
+
+def test_at_most_so_many_run_at_once() -> None:
+    heard = run(*(job(str(number), "") for number in range(5)), limit=2)
+    assert heard.most == 2
+    assert set(heard.codes.values()) == {0}
+
+
+def test_fail_fast_stops_the_others_and_begins_no_more() -> None:
+    began = time.monotonic()
+    heard = run(job("a", "raise SystemExit(4)"), job("b", FOREVER), job("c", FOREVER), limit=2, fail_fast=True)
+    assert heard.codes == {"a": 4, "b": None, "c": None}
+    assert heard.begun == ["a", "b"]
+    assert time.monotonic() - began < 2
+
+
+def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_behind() -> None:
+    heard = Heard()
+    with pytest.raises(EngineError, match="/no/program cannot be run: No such file or directory"):
+        run(Job(key="a", argv=("/no/program",), stdin=b"", cwd=Path("/")), job("b", FOREVER), heard=heard)
+    _all_gone()
+
+
+def test_an_error_of_a_listener_ends_the_run_and_leaves_nothing_behind() -> None:
+    def fail(key: str) -> None:
+        raise ZeroDivisionError(key)
+
+    with pytest.raises(ZeroDivisionError):
+        run(job("a", FOREVER), job("b", FOREVER), heard=Heard(on_words=fail))
+    _all_gone()
+
+
+def _all_gone() -> None:
+    """See that this process has no child left."""
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def interrupting(number: signal.Signals, times: int = 1) -> Heard:
+    """Return what sends this process a signal when a program speaks."""
+
+    def send(_: str) -> None:
+        for _ in range(times):
+            os.kill(os.getpid(), number)
+
+    return Heard(on_words=send)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGINT, "stopped by Ctrl-C"), (signal.SIGTERM, "by SIGTERM"), (signal.SIGHUP, "by SIGHUP")],
+)
+def test_a_signal_ends_the_programs_and_the_run(number: signal.Signals, words: str) -> None:
+    heard = interrupting(number)
+    with pytest.raises(Interrupted, match=words) as caught:
+        run(job("a", FOREVER), job("b", "import time; time.sleep(60)"), job("c", FOREVER), heard=heard, limit=2)
+    assert caught.value.code == 130
+    assert heard.codes == {"a": None, "b": None, "c": None}
+    _all_gone()
+
+
+def test_a_program_may_clean_up_behind_itself() -> None:
+    polite = """
+import os, time
+try:
+    os.write(2, b"ready")
+    time.sleep(60)
+except KeyboardInterrupt:
+    os.write(2, b", clean")
+"""
+    heard = interrupting(signal.SIGINT)
+    heard.on_words, send = (lambda key: send(key) if heard.wrote[key] == b"ready" else None), heard.on_words
+    with pytest.raises(Interrupted):
+        run(job("a", polite), heard=heard)
+    assert heard.wrote == {"a": b"ready, clean"}
+
+
+def test_asked_twice_there_is_no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "GRACE", 30)
+    began = time.monotonic()
+    with pytest.raises(Interrupted):
+        # Two signals at once are one to the kernel, so every program sends its own.
+        run(job("a", DEAF), job("b", f"import time; time.sleep(0.2); {DEAF}"), heard=interrupting(signal.SIGINT))
+    assert time.monotonic() - began < 5
+    _all_gone()
+
+
+def test_what_left_the_group_and_holds_the_pipe_does_not_hold_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "GRACE", 0.05)
+    monkeypatch.setattr(supervisor, "PATIENCE", 0.05)
+    script = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+if os.fork() == 0:
+    os.setsid()
+    os.write(2, b"%d" % os.getpid())
+time.sleep(60)
+"""
+    heard = interrupting(signal.SIGINT)
+    began = time.monotonic()
+    with pytest.raises(Interrupted):
+        run(job("a", script), heard=heard)
+    assert time.monotonic() - began < 2
+    os.kill(int(heard.wrote["a"]), signal.SIGKILL)
+
+
+def test_nohup_means_that_the_end_of_the_terminal_ends_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        heard = run(job("a", "import os; os.write(2, b'x')"), heard=interrupting(signal.SIGHUP))
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard.codes == {"a": 0}
+
+
+def test_programs_are_out_of_the_terminals_reach() -> None:
+    script = "import os; os.write(2, b'%d %d' % (os.getpgid(0) == os.getpid(), os.getsid(0) == os.getpid()))"
+    assert run(job("a", script)).wrote == {"a": b"1 1"}
+
+
+SUPERVISED = f"""
+import sys
+from pathlib import Path
+from tasks.engine.supervisor import Callbacks, Job, run_all
+from tasks.errors import Interrupted
+
+deaf = (sys.executable, "-IS", "-c", {DEAF.replace("b'ready'", "b'%d' % os.getpid()")!r})
+try:
+    run_all(
+        [Job(key=str(number), argv=deaf, stdin=b"", cwd=Path("/")) for number in range(3)],
+        Callbacks(
+            begun=lambda key: None,
+            wrote=lambda key, chunk: print(chunk.decode(), flush=True),
+            ended=lambda key, ended: print("ended", ended.code, flush=True),
+        ),
+        limit=3,
+        fail_fast=False,
+    )
+except Interrupted as error:
+    print(error)
+    sys.exit(error.code)
+"""
+
+
+def test_ctrl_c_leaves_nothing_of_deaf_programs_within_two_seconds() -> None:
+    with subprocess.Popen([sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        children = [int(run.stdout.readline()) for _ in range(3)]
+        began = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        said = run.stdout.read()
+        code = run.wait()
+        took = time.monotonic() - began
+    assert took < 2
+    assert said == "ended None\n" * 3 + "error: stopped by Ctrl-C; its builds are gone\n"
+    assert code == 130
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
