@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
     from python_on_whales.components.buildx.models import BuilderInspectResult
     from python_on_whales.exceptions import DockerException
-    from python_on_whales.exceptions import DockerException
 
 
 class Listener(Protocol):

@@ -125,20 +125,26 @@ class _Run:
                 self._stopping.set()
 
     async def _run(self, job: Job) -> int | None:
+        # A pipe of our own: asyncio's would tie the end of the child to the end of all who hold it.
+        reading, writing = os.pipe()
+        words, pipe = await _open(reading)
         try:
             child = await asyncio.create_subprocess_exec(
                 *job.argv,
                 cwd=job.cwd,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
+                stderr=writing,
                 start_new_session=True,
             )
         except OSError as error:
+            pipe.close()
             raise EngineError(f"{job.argv[0]} cannot be run: {error.strerror}") from error
+        finally:
+            os.close(writing)
         self._children.add(child.pid)
         try:
-            end = asyncio.create_task(self._attend(child, job))
+            end = asyncio.create_task(self._attend(child, words, job))
             stop = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({end, stop}, return_when=asyncio.FIRST_COMPLETED)
             stopped = not end.done()
@@ -150,7 +156,6 @@ class _Run:
                 await asyncio.wait({end}, timeout=PATIENCE)
                 if not end.done():
                     end.cancel()
-                    child._transport.close()  # noqa: SLF001 - asyncio has no public name for letting go of a pipe
                     await child.wait()
                     return None
             stop.cancel()
@@ -160,17 +165,26 @@ class _Run:
             if child.returncode is None:  # an error of our own, not the child's
                 _signal(child.pid, signal.SIGKILL)
             self._children.discard(child.pid)
+            pipe.close()
 
-    async def _attend(self, child: asyncio.subprocess.Process, job: Job) -> None:
-        if child.stdin is None or child.stderr is None:
+    async def _attend(self, child: asyncio.subprocess.Process, words: asyncio.StreamReader, job: Job) -> None:
+        if child.stdin is None:
             raise AssertionError(job.key)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             child.stdin.write(job.stdin)
             await child.stdin.drain()
         child.stdin.close()
-        while chunk := await child.stderr.read(_CHUNK):
+        while chunk := await words.read(_CHUNK):
             self._tell(self._callbacks.wrote, job.key, chunk)
         await child.wait()
+
+
+async def _open(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    return reader, transport
 
 
 def _signal(group: int, number: signal.Signals) -> None:

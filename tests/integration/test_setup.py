@@ -130,5 +130,5 @@ def test_recording_and_skipping_is_quick() -> None:
 def test_scripts_of_the_recipe_pass_shellcheck() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("no shellcheck here")
-    scripts = sorted((Path(stand_ins.__file__).parent / "bases").glob("*.sh"))
+    scripts = sorted((Path(stand_ins.__file__).parent / "recipe").glob("*.sh"))
     assert process.run("shellcheck", *scripts).ok

@@ -9,7 +9,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 COMMITTED = "2026-11-24T08:00:00+00:00"
 
 
-def source(service: str = "agent", **changed: Any) -> Source:
+def source(service: str = "agent", **changed: object) -> Source:
     """Return a service with a history and no bases."""
     values: dict[str, Any] = {
         "service": service,
@@ -19,10 +19,11 @@ def source(service: str = "agent", **changed: Any) -> Source:
         "revision": REVISION,
         "committed": COMMITTED,
     }
-    return Source(**values | changed)
+    values.update(changed)
+    return Source(**values)
 
 
-def request(**changed: Any) -> Request:
+def request(**changed: object) -> Request:
     """Return what a person asks for who types no flag."""
     values: dict[str, Any] = {
         "project": "shop",
@@ -34,9 +35,10 @@ def request(**changed: Any) -> Request:
         "output": Output.LOAD,
         "ca": ".container/ca.pem",
     }
-    return Request(**values | changed)
+    values.update(changed)
+    return Request(**values)
 
 
-def plan(*sources: Source, **changed: Any) -> Plan:
+def plan(*sources: Source, **changed: object) -> Plan:
     """Return a plan of those services, by default of one."""
     return make_plan(sources or (source(),), request(**changed))

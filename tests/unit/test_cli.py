@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,12 +88,13 @@ def test_a_folder_that_cannot_be_a_service_is_refused_before_anything_runs(repo:
         cli.collection(repo.root)
 
 
+BUILD = "platforms registry tags jobs builder progress no-cache pull print fail-fast"
 FLAGS = {
-    "container-build": "--services --platforms --registry --tags --jobs --builder --progress --no-cache --pull --print --fail-fast",
-    "container-build-arm64": "--services --registry --tags --jobs --builder --progress --no-cache --pull --print --fail-fast",
-    "container-build-agent": "--platforms --registry --tags --jobs --builder --progress --no-cache --pull --print --fail-fast",
-    "container-push": "--services --platforms --registry --tags --jobs --builder --progress --no-cache --pull --print --fail-fast",
-    "container-clean": "--dry-run --yes",
+    "container-build": f"services {BUILD}",
+    "container-build-arm64": f"services {BUILD.removeprefix('platforms ')}",
+    "container-build-agent": BUILD,
+    "container-push": f"services {BUILD}",
+    "container-clean": "dry-run yes",
 }
 
 
@@ -104,8 +106,8 @@ def test_help_explains_every_flag(repo: Repo, capsys: pytest.CaptureFixture[str]
     options = said.partition("Options:\n")[2]
     assert namespace[name].__doc__
     assert " ".join(str(namespace[name].__doc__).split()) in " ".join(said.split())
-    explained = re.findall(r"^  -\w(?: STRING)?, (--[a-z-]+)(?:=STRING)? {2,}(\S.*)$", options, re.MULTILINE)
-    assert [flag for flag, _ in explained] == sorted(flags.split())
+    explained = re.findall(r"^  -\w(?: STRING)?, --([a-z-]+)(?:=STRING)? {2,}(\S.*)$", options, re.MULTILINE)
+    assert sorted(flag for flag, _ in explained) == sorted(flags.split())
     assert options.count("--") == len(explained)
 
 
@@ -115,8 +117,9 @@ def test_every_task_says_in_its_first_line_what_it_does(repo: Repo) -> None:
 
 
 def test_the_list_is_the_same_from_the_root_and_from_below(typed: Repo) -> None:
-    root = typed.inv("--list").ok()
-    below = Repo(typed.root / "services/agent").inv("--list").ok()
+    with ThreadPoolExecutor() as side_by_side:
+        places = (typed, Repo(typed.root / "services/agent"))
+        root, below = side_by_side.map(lambda place: place.inv("--list").ok(), places)
     listed = [line.split()[0] for line in root.out.splitlines() if line.startswith("  container-")]
     assert listed == sorted([*ALWAYS, "container-build-agent", "container-build-indexer"])
     assert below.out == root.out
@@ -125,12 +128,6 @@ def test_the_list_is_the_same_from_the_root_and_from_below(typed: Repo) -> None:
 def test_a_broken_file_is_an_error_and_no_traceback_even_for_the_list(typed: Repo) -> None:
     typed.write("invoke.yaml", "container:\n  registry: [\n")
     typed.inv("--list").fails(2, "error: invoke.yaml is broken at line 3, column 1", "hint: ")
-
-
-def test_a_bad_setting_ends_with_its_exit_code_and_no_traceback(typed: Repo) -> None:
-    typed.inv("container-build", "--print", env={"BUILD_PLATFORMS": "linux/amd46"}).fails(
-        2, "error: BUILD_PLATFORMS: 'linux/amd46'", "hint: did you mean linux/amd64?"
-    )
 
 
 def test_listing_tasks_loads_nothing_heavy() -> None:

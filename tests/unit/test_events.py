@@ -2,7 +2,6 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ def recorded(name: str) -> str:
     return (RECORDED / f"{name}.rawjson").read_text(encoding="utf-8")
 
 
-def vertex(**values: Any) -> str:
+def vertex(**values: object) -> str:
     return json.dumps({"vertexes": [{"digest": "d", "name": "[1/1] RUN x"} | values]})
 
 
@@ -43,8 +42,7 @@ def told(events: list[Event]) -> Iterator[str]:
                 yield f"warned {text}"
 
 
-@pytest.mark.parametrize("size", [1, 7, 4096, 10**6])
-@pytest.mark.parametrize("name", ["built", "cached", "failed"])
+@pytest.mark.parametrize(("name", "size"), [("failed", 1), ("failed", 4096), ("built", 7), ("cached", 500)])
 def test_events_do_not_depend_on_how_the_stream_is_cut(name: str, size: int) -> None:
     text = recorded(name)
     account, events = read(*(text[at : at + size] for at in range(0, len(text), size)))

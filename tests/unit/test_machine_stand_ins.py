@@ -121,12 +121,12 @@ def test_alpine_is_made_for_both_platforms_and_compilers_for_the_one_that_builds
 def test_the_machines_ca_bundle_is_a_secret_and_nothing_else() -> None:
     definition = stand_ins.definition(WANT, ("rust",), 5000, ca=True)
     assert definition["target"]["rust"]["secret"] == ["id=ca,src=ca.pem"]
-    recipe = (Path(stand_ins.__file__).parent / "bases" / "Dockerfile").read_text(encoding="utf-8")
+    recipe = (Path(stand_ins.__file__).parent / "recipe" / "Dockerfile").read_text(encoding="utf-8")
     assert "ca.pem" not in recipe
 
 
 @pytest.mark.parametrize(
-    "script", sorted((Path(stand_ins.__file__).parent / "bases").glob("*.sh")), ids=lambda path: path.name
+    "script", sorted((Path(stand_ins.__file__).parent / "recipe").glob("*.sh")), ids=lambda path: path.name
 )
 def test_the_recipes_scripts_are_shell(script: Path) -> None:
     assert script.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
@@ -134,5 +134,5 @@ def test_the_recipes_scripts_are_shell(script: Path) -> None:
 
 
 def test_the_recipe_names_no_package_host() -> None:
-    for path in (Path(stand_ins.__file__).parent / "bases").iterdir():
+    for path in (Path(stand_ins.__file__).parent / "recipe").iterdir():
         assert "://" not in path.read_text(encoding="utf-8"), path

@@ -3,8 +3,8 @@ import pytest
 
 from tests.support import ROOT
 
-assert docker  # loaded here, it stays loaded when the inner runs are over
 pytest_plugins = "pytester"
+LOADED = docker.__name__  # loaded here, it stays loaded when the inner runs are over
 
 
 @pytest.fixture

@@ -148,5 +148,5 @@ def test_what_can_be_a_service_is_one(name: str) -> None:
 )
 def test_what_cannot_be_a_service_is_none(name: str) -> None:
     assert not names.is_service(name)
-    with pytest.raises(ConfigError, match="container.project.*cannot mark images"):
+    with pytest.raises(ConfigError, match=r"container\.project.*cannot mark images"):
         names.check_project(name, source="container.project")

@@ -23,7 +23,7 @@ def test_this_machine_has_a_platform() -> None:
 
 
 def test_a_processor_that_nothing_is_built_for_is_named() -> None:
-    with pytest.raises(ConfigError, match="'riscv64'.*\nhint: known: amd64"):
+    with pytest.raises(ConfigError, match=r"'riscv64'.*\nhint: known: amd64"):
         of_machine("riscv64")
 
 

@@ -66,7 +66,11 @@ def test_check_answers_with_the_output_or_the_last_line() -> None:
 
 def test_a_daemon_gets_only_what_it_may_have_and_outlives_the_call(tmp_path: Path) -> None:
     log = tmp_path / "new/folder/log"
-    script = "import os; print(os.getsid(0) == os.getpid(), os.getcwd(), sorted(k for k in os.environ if k[:5] == 'TEST_'), flush=True)"
+    script = """
+import os
+kept = sorted(name for name in os.environ if name.startswith("TEST_"))
+print(os.getsid(0) == os.getpid(), os.getcwd(), kept, flush=True)
+"""
     os.environ["TEST_DROP_A"] = os.environ["TEST_KEPT"] = "1"
     try:
         spawn_daemon(*python(script), log=log, env={"TEST_MORE": "1"}, drop=["TEST_DROP"])

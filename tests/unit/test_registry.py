@@ -68,9 +68,11 @@ def test_a_registry_that_is_not_there_is_named_with_the_reason() -> None:
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "TIMEOUT", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(PushError, match="cannot be reached: .*timed out"):
-            registry.require(f"127.0.0.1:{silent.getsockname()[1]}")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(PushError, match=r"cannot be reached: .*timed out"),
+    ):
+        registry.require(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_a_server_that_speaks_no_http_is_given_up() -> None:

@@ -1,5 +1,6 @@
 import io
 from contextlib import redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,18 +37,19 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def step(name: str = "[build 2/3] RUN make", *, number: int = 1, **values: Any) -> Step:
-    return Step(number=number, name=name, **values)
+def step(name: str = "[build 2/3] RUN make", *, number: int = 1) -> Step:
+    return Step(number=number, name=name)
 
 
-def done(name: str = "[build 2/3] RUN make", **values: Any) -> Ended:
+def done(name: str = "[build 2/3] RUN make", *, cached: bool = False, error: str = "") -> Ended:
     started, completed = (datetime(2026, 11, 24, 8, 0, second, tzinfo=UTC) for second in (0, 2))
-    return Ended(step(name, started=started, completed=completed, **values))
+    return Ended(replace(step(name), started=started, completed=completed, cached=cached, error=error))
 
 
-def built(service: str = "agent", **values: Any) -> Outcome:
-    state = values.pop("state", State.BUILT)
-    return Outcome(service=service, state=state, seconds=2.04, reference=f"r.example/{service}:1", **values)
+def built(service: str = "agent", **changed: object) -> Outcome:
+    values: dict[str, Any] = {"state": State.BUILT, "seconds": 2.04, "reference": f"r.example/{service}:1"}
+    values.update(changed)
+    return Outcome(service=service, **values)
 
 
 FAILURE = Failure(
@@ -331,8 +333,8 @@ def test_a_pipe_gets_lines() -> None:
 # Clean
 
 
-def cleaning(**values: Any) -> Cleaning:
-    empty: dict[str, Any] = {
+def cleaning(**changed: object) -> Cleaning:
+    values: dict[str, Any] = {
         "images": (),
         "kept": (),
         "mounts": (),
@@ -340,7 +342,8 @@ def cleaning(**values: Any) -> Cleaning:
         "builders": (),
         "ownerless": 0,
     }
-    return Cleaning(**empty | values)
+    values.update(changed)
+    return Cleaning(**values)
 
 
 def test_a_clean_shows_what_goes_and_what_stays(capsys: pytest.CaptureFixture[str]) -> None:

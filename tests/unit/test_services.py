@@ -129,7 +129,7 @@ def _outside(path: Path) -> None:
     [
         (_missing, "cannot be read: No such file or directory"),
         (lambda path: path.write_text(" \n"), "is empty\nhint: it needs at least a FROM"),
-        (lambda path: os.mkfifo(path), "is a named pipe\nhint: a Dockerfile is a regular file"),
+        (os.mkfifo, "is a named pipe\nhint: a Dockerfile is a regular file"),
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.symlink_to("/dev/null"), "is a special file"),
         (_outside, "lies outside the repository"),

@@ -1,6 +1,5 @@
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from invoke.config import Config
@@ -23,7 +22,7 @@ def context(root: Path) -> Context:
     return Context(config)
 
 
-def load(repo: Repo, **flags: Any) -> settings.Settings:
+def load(repo: Repo, **flags: object) -> settings.Settings:
     settings.check_file(repo.root)
     return settings.load(context(repo.root), discover(repo.root), flags)
 
@@ -244,7 +243,7 @@ def test_what_is_wrong_in_the_file_is_said_before_invoke_reads_it(repo: Repo, te
 
 def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
     (repo.root / "invoke.yaml").write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="invoke.yaml cannot be read: 'utf-8'"):
+    with pytest.raises(ConfigError, match=r"invoke\.yaml cannot be read: 'utf-8'"):
         settings.check_file(repo.root)
 
 
@@ -255,17 +254,22 @@ def test_a_file_without_settings_of_ours_is_fine(repo: Repo, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "variable", "text", "words"),
+    ("line", "given", "words"),
     [
-        ("jobs: 3", "INVOKE_CONTAINER_JOBS", "abc", "INVOKE_CONTAINER_JOBS: 'abc' is not a whole number"),
-        ("tags: [a, b]", "INVOKE_CONTAINER_TAGS", "c", "cannot replace the list of container.tags in invoke.yaml\nhint: write it as text there: a,b"),
+        ("jobs: 3", {"INVOKE_CONTAINER_JOBS": "abc"}, "INVOKE_CONTAINER_JOBS: 'abc' is not a whole number"),
+        (
+            "tags: [a, b]",
+            {"INVOKE_CONTAINER_TAGS": "c"},
+            "INVOKE_CONTAINER_TAGS cannot replace the list of container.tags in invoke.yaml\nhint: write it as text",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch, line: str, variable: str, text: str, words: str
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, line: str, given: dict[str, str], words: str
 ) -> None:
     repo.write("invoke.yaml", f"container:\n  {line}\n")
-    monkeypatch.setenv(variable, text)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
         settings.check_file(repo.root)
     assert words in str(caught.value)

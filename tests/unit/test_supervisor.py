@@ -116,12 +116,13 @@ def _all_gone() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def interrupting(number: signal.Signals, times: int = 1) -> Heard:
-    """Return what sends this process a signal when a program speaks."""
+def interrupting(number: signal.Signals, *, times: int = 1) -> Heard:
+    """Return what sends this process a signal each of the first times that a program speaks."""
+    left = [number] * times
 
     def send(_: str) -> None:
-        for _ in range(times):
-            os.kill(os.getpid(), number)
+        if left:
+            os.kill(os.getpid(), left.pop())
 
     return Heard(on_words=send)
 
@@ -149,7 +150,6 @@ except KeyboardInterrupt:
     os.write(2, b", clean")
 """
     heard = interrupting(signal.SIGINT)
-    heard.on_words, send = (lambda key: send(key) if heard.wrote[key] == b"ready" else None), heard.on_words
     with pytest.raises(Interrupted):
         run(job("a", polite), heard=heard)
     assert heard.wrote == {"a": b"ready, clean"}
@@ -157,10 +157,18 @@ except KeyboardInterrupt:
 
 def test_asked_twice_there_is_no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "GRACE", 30)
+    stubborn = """
+import os, signal, time
+signal.signal(signal.SIGINT, lambda *_: os.write(2, b", no"))
+os.write(2, b"ready")
+while True:
+    time.sleep(60)
+"""
+    heard = interrupting(signal.SIGINT, times=2)
     began = time.monotonic()
     with pytest.raises(Interrupted):
-        # Two signals at once are one to the kernel, so every program sends its own.
-        run(job("a", DEAF), job("b", f"import time; time.sleep(0.2); {DEAF}"), heard=interrupting(signal.SIGINT))
+        run(job("a", stubborn), heard=heard)
+    assert heard.wrote == {"a": b"ready, no"}
     assert time.monotonic() - began < 5
     _all_gone()
 

@@ -96,7 +96,7 @@ def test_a_disk_without_room_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(ConfigError, match="cannot be written: No space left on device\nhint: .* its disk has room"):
+    with pytest.raises(ConfigError, match=r"cannot be written: No space left on device\nhint: .* its disk has room"):
         workspace.prepare(tmp_path)
 
 

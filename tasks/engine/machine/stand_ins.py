@@ -1,6 +1,6 @@
 """Stand-ins for the base images on a machine that reaches no image registry: built from Debian packages.
 
-The recipe lies in ``bases/``. The images are pushed to a registry on the loopback, and a record in the cache
+The recipe lies in ``recipe/``. The images are pushed to a registry on the loopback, and a record in the cache
 folder says which repository each replaces.
 """
 
@@ -23,7 +23,7 @@ NAMES = ("alpine", "golang", "rust")
 LABEL = "container-tasks.bases"
 """Label of every stand-in; its value is ``stand-in``."""
 
-_RECIPE = Path(__file__).parent / "bases"
+_RECIPE = Path(__file__).parent / "recipe"
 _SERIES = "1.27"  # of Go, where the reference names none
 _SECONDS = 3600.0
 _CA = "ca.pem"
@@ -122,6 +122,7 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
     Raises EngineError with the log's place when a build fails or packages cannot be had.
     """
     before = _state()
+    recipe = fingerprint(want)
     if names == want.names:  # nothing of before is of use
         _record().unlink(missing_ok=True)
         registry.empty()
@@ -136,7 +137,7 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
         digests = _bake(folder, definition(want, names, port, ca=ca))
     old = dict(before.digests) if before else {}
     kept = {} if names == want.names else old
-    _write(State(fingerprint=fingerprint(want), port=port, digests={**kept, **digests}, used=True))
+    _write(State(fingerprint=recipe, port=port, digests={**kept, **digests}, used=True))
     for digest in set(old.values()) - {*kept.values(), *digests.values()}:
         # The engine keeps what its tag was taken from; one that a container uses stays.
         process.run("docker", "image", "rm", digest)
