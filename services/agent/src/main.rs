@@ -1,5 +1,6 @@
 //! Decides requests by policies; each agent decides alone, by the rules it is given.
 
+mod error;
 mod policy;
 mod server;
 

@@ -5,7 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use crate::server::ApiError;
+use crate::error::ApiError;
 
 const MAX_POLICIES: usize = 100;
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Query, Request, State};
 use axum::http::{Method, StatusCode, header::CONTENT_TYPE};
 use axum::middleware::{Next, from_fn_with_state};
@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::error::ApiError;
 use crate::{Config, SERVICE, policy};
 
 /// Bounds the wait for requests in flight, so that the process is gone within
@@ -110,31 +111,6 @@ async fn slow(query: Result<Query<Slow>, QueryRejection>) -> Result<Json<Value>,
     Ok(Json(json!({"seconds": seconds})))
 }
 
-/// An error with its status; the body is `{"error": "..."}`.
-#[derive(Debug)]
-pub struct ApiError(StatusCode, String);
-
-impl ApiError {
-    pub fn bad_request(message: impl Into<String>) -> Self {
-        Self(StatusCode::BAD_REQUEST, message.into())
-    }
-}
-
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        match rejection.status() {
-            StatusCode::UNPROCESSABLE_ENTITY => Self::bad_request(rejection.body_text()),
-            status => Self(status, rejection.body_text()),
-        }
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({"error": self.1}))).into_response()
-    }
-}
-
 #[derive(Clone)]
 struct Metrics {
     registry: Registry,
@@ -169,7 +145,7 @@ impl Metrics {
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {
             Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
             Err(error) => {
-                ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
             }
         }
     }
@@ -187,7 +163,7 @@ async fn instrument(
     let method = request.method().clone();
     let response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => ApiError(StatusCode::REQUEST_TIMEOUT, "took too long".into()).into_response(),
+        Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "took too long").into_response(),
     };
     let elapsed = start.elapsed().as_secs_f64();
 

@@ -1,5 +1,6 @@
 //! Runs workflows made of a closed set of declarative steps.
 
+mod error;
 mod server;
 mod workflow;
 

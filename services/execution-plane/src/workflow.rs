@@ -8,7 +8,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use crate::server::ApiError;
+use crate::error::ApiError;
 
 const MAX_STEPS: usize = 64;
 const MAX_TEXT: usize = 64 << 10;
