@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import warnings
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{REQUIRED}=1, and {problem}", pytrace=False)
     pytest.skip(problem)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where an engine is required, a skip is a failure: it would hide what was not tried."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(REQUIRED) == "1":
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRED}=1, and this was skipped: {report.longrepr}"
+    return report
 
 
 @functools.cache

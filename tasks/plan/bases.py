@@ -48,7 +48,7 @@ def _resolve(reference: str, mirror: str | None, stand_ins: Mapping[str, str], o
         return Base(reference=reference, origin=Origin.MIRROR, replacement=f"{mirror}/{path}")
     repository = repository_of(path or reference)
     stand_in = stand_ins.get(repository.removeprefix("library/")) if path is not None else None
-    if mirror is None and stand_in is not None:
+    if stand_in is not None:
         return Base(reference=reference, origin=Origin.STAND_IN, replacement=stand_in)
     return Base(reference=reference)
 

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from tests.support import Repo, get
+from tests.support import Repo, docker, get
 
 pytestmark = pytest.mark.docker
 
@@ -59,3 +59,19 @@ def test_images_on_stand_in_bases_stay_here(tiny: Repo) -> None:
     tiny.service("one", "COPY services/one/word /word")
     tiny.commit()
     tiny.inv("container-push", "--registry", "ghcr.io/nobody", "--print").fails(5, "stand-in", "ghcr.io/nobody")
+
+
+def test_a_builder_of_our_own_builds_loads_and_pushes(tiny: Repo, registry: str) -> None:
+    """The release builder: another machine's in all but name, so nothing may rely on the engine's own."""
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.commit()
+    tiny.inv("container-setup", "--release-builder").ok()
+    tiny.inv("container-build", "--builder", "tiny-release").ok()
+    assert docker("run", "--rm", "images.test/tiny/one:latest", "cat", "/word") == "one\n"
+    both = ("--platforms", "linux/amd64,linux/arm64")
+    tiny.inv("container-build", "--builder", "tiny-release", *both).fails(2, "tiny-release", "inv container-push")
+    tiny.inv("container-push", "--builder", "tiny-release", "--registry", f"{registry}/team", *both).ok()
+    assert len(_index(registry, "team/one", "latest")["manifests"]) >= 2
+    assert "tiny-release" in tiny.inv("container-clean", "--dry-run").ok().out
+    tiny.inv("container-clean", "--yes").ok()
+    assert "tiny-release" not in docker("buildx", "ls")

@@ -117,8 +117,8 @@ def test_every_task_says_in_its_first_line_what_it_does(repo: Repo) -> None:
 
 
 def test_the_list_is_the_same_from_the_root_and_from_below(typed: Repo) -> None:
+    places = (typed, Repo(typed.root / "services/agent"))
     with ThreadPoolExecutor() as side_by_side:
-        places = (typed, Repo(typed.root / "services/agent"))
         root, below = side_by_side.map(lambda place: place.inv("--list").ok(), places)
     listed = [line.split()[0] for line in root.out.splitlines() if line.startswith("  container-")]
     assert listed == sorted([*ALWAYS, "container-build-agent", "container-build-indexer"])

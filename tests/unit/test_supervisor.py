@@ -1,9 +1,11 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +16,61 @@ from tasks.engine.supervisor import Callbacks, Ended, Job
 from tasks.errors import EngineError, Interrupted
 from tests.support import ROOT
 
-DEAF = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); os.write(2, b'ready'); time.sleep(60)"
-FOREVER = "import os, time; os.write(2, b'ready'); time.sleep(60)"
+FOREVER = "import os, time; os.write(2, b'%d' % os.getpid()); time.sleep(60)"
+DEAF = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {FOREVER}"
+
+
+PID = re.compile(rb"\d+")
+SUPERVISED = f"""
+import sys
+from pathlib import Path
+from tasks.engine.supervisor import Callbacks, Job, run_all
+from tasks.errors import Interrupted
+
+deaf = (sys.executable, "-IS", "-c", {DEAF!r})
+try:
+    run_all(
+        [Job(key=str(number), argv=deaf, stdin=b"", cwd=Path("/")) for number in range(3)],
+        Callbacks(
+            begun=lambda key: None,
+            wrote=lambda key, chunk: print(chunk.decode(), flush=True),
+            ended=lambda key, ended: print("ended", ended.code, flush=True),
+        ),
+        limit=3,
+        fail_fast=False,
+    )
+except Interrupted as error:
+    print(error)
+    sys.exit(error.code)
+"""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a run of deaf programs ended after Ctrl-C."""
+
+    children: list[int]
+    seconds: float
+    said: str
+    code: int
+
+
+def _stop_deaf_programs() -> Stopped:
+    with subprocess.Popen([sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        children = [int(run.stdout.readline()) for _ in range(3)]
+        began = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        said = run.stdout.read()
+        code = run.wait()
+        return Stopped(children, time.monotonic() - began, said, code)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c() -> Iterator["Future[Stopped]"]:
+    """Begin at once what takes its time, while the other tests run."""
+    with ThreadPoolExecutor() as beside:
+        yield beside.submit(_stop_deaf_programs)
 
 
 @dataclass
@@ -39,6 +94,11 @@ class Heard:
             self.on_words(key)
 
         return Callbacks(begun=began, wrote=wrote, ended=self.ended.__setitem__)
+
+    @property
+    def pids(self) -> list[int]:
+        """Those that the programs began with."""
+        return [int(found[0]) for words in self.wrote.values() if (found := PID.match(words))]
 
     @property
     def codes(self) -> dict[str, int | None]:
@@ -98,22 +158,26 @@ def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_behind() -> 
     heard = Heard()
     with pytest.raises(EngineError, match="/no/program cannot be run: No such file or directory"):
         run(Job(key="a", argv=("/no/program",), stdin=b"", cwd=Path("/")), job("b", FOREVER), heard=heard)
-    _all_gone()
+    assert heard.codes == {"a": None, "b": None}
+    _gone(heard.pids)
 
 
 def test_an_error_of_a_listener_ends_the_run_and_leaves_nothing_behind() -> None:
     def fail(key: str) -> None:
         raise ZeroDivisionError(key)
 
+    heard = Heard(on_words=fail)
     with pytest.raises(ZeroDivisionError):
-        run(job("a", FOREVER), job("b", FOREVER), heard=Heard(on_words=fail))
-    _all_gone()
+        run(job("a", FOREVER), job("b", FOREVER), heard=heard)
+    assert heard.pids
+    _gone(heard.pids)
 
 
-def _all_gone() -> None:
-    """See that this process has no child left."""
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+def _gone(children: Iterable[int]) -> None:
+    """See that there are no such processes, not even as zombies."""
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
 
 
 def interrupting(number: signal.Signals, *, times: int = 1) -> Heard:
@@ -137,7 +201,8 @@ def test_a_signal_ends_the_programs_and_the_run(number: signal.Signals, words: s
         run(job("a", FOREVER), job("b", "import time; time.sleep(60)"), job("c", FOREVER), heard=heard, limit=2)
     assert caught.value.code == 130
     assert heard.codes == {"a": None, "b": None, "c": None}
-    _all_gone()
+    assert heard.pids
+    _gone(heard.pids)
 
 
 def test_a_program_may_clean_up_behind_itself() -> None:
@@ -170,7 +235,6 @@ while True:
         run(job("a", stubborn), heard=heard)
     assert heard.wrote == {"a": b"ready, no"}
     assert time.monotonic() - began < 5
-    _all_gone()
 
 
 def test_what_left_the_group_and_holds_the_pipe_does_not_hold_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,42 +271,9 @@ def test_programs_are_out_of_the_terminals_reach() -> None:
     assert run(job("a", script)).wrote == {"a": b"1 1"}
 
 
-SUPERVISED = f"""
-import sys
-from pathlib import Path
-from tasks.engine.supervisor import Callbacks, Job, run_all
-from tasks.errors import Interrupted
-
-deaf = (sys.executable, "-IS", "-c", {DEAF.replace("b'ready'", "b'%d' % os.getpid()")!r})
-try:
-    run_all(
-        [Job(key=str(number), argv=deaf, stdin=b"", cwd=Path("/")) for number in range(3)],
-        Callbacks(
-            begun=lambda key: None,
-            wrote=lambda key, chunk: print(chunk.decode(), flush=True),
-            ended=lambda key, ended: print("ended", ended.code, flush=True),
-        ),
-        limit=3,
-        fail_fast=False,
-    )
-except Interrupted as error:
-    print(error)
-    sys.exit(error.code)
-"""
-
-
-def test_ctrl_c_leaves_nothing_of_deaf_programs_within_two_seconds() -> None:
-    with subprocess.Popen([sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        children = [int(run.stdout.readline()) for _ in range(3)]
-        began = time.monotonic()
-        run.send_signal(signal.SIGINT)
-        said = run.stdout.read()
-        code = run.wait()
-        took = time.monotonic() - began
-    assert took < 2
-    assert said == "ended None\n" * 3 + "error: stopped by Ctrl-C; its builds are gone\n"
-    assert code == 130
-    for child in children:
-        with pytest.raises(ProcessLookupError):
-            os.kill(child, 0)
+def test_ctrl_c_leaves_nothing_of_deaf_programs_within_two_seconds(ctrl_c: "Future[Stopped]") -> None:
+    stopped = ctrl_c.result()
+    assert stopped.seconds < 2
+    assert stopped.said == "ended None\n" * 3 + "error: stopped by Ctrl-C; its builds are gone\n"
+    assert stopped.code == 130
+    _gone(stopped.children)

@@ -36,6 +36,8 @@ def ensure(name: str, *, project: str) -> tuple[str, bool]:
     started = name in buildkitd.names() and buildkitd.ensure_started(name)
     driver = _driver(name)
     if driver is not None and _bootstraps(name):
+        if name in buildkitd.names() and name not in _recorded():
+            _record_owner(name, project)  # its daemon is ours: a removal at the same time took the record alone
         return driver, started
     if driver is not None and name not in _recorded():
         raise EngineError(
@@ -43,7 +45,7 @@ def ensure(name: str, *, project: str) -> tuple[str, bool]:
             hint=f"docker buildx inspect --bootstrap {name}; or remove it: docker buildx rm {name}",
         )
     remove(name)
-    files.write_json(_record(), {**_recorded(), name: project})
+    _record_owner(name, project)
     refusal = _in_container(name)
     if refusal is None:
         return _IN_CONTAINER, True
@@ -132,6 +134,10 @@ def _stand_alone(name: str, refusal: str) -> None:
 
 def _recorded() -> dict[str, str]:
     return {name: str(owner) for name, owner in files.read_json(_record()).items()}
+
+
+def _record_owner(name: str, project: str) -> None:
+    files.write_json(_record(), {**_recorded(), name: project})
 
 
 def _record() -> Path:
