@@ -6,7 +6,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, push, settings, setup
+from . import build, clean, configuration, push, setup
 from .services import discover
 
 
@@ -15,7 +15,7 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
 
     Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
     """
-    settings.check_file(root)
+    configuration.check_file(root)
     repository = discover(root)
     found = Collection(
         *build.tasks(repository),
@@ -24,5 +24,5 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
         *setup.tasks(repository),
         *more,
     )
-    found.configure({"container": settings.DEFAULTS})
+    found.configure({"container": configuration.DEFAULTS})
     return found

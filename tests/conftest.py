@@ -3,8 +3,9 @@
 import functools
 import gc
 import os
+import signal
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ from tests.support import Repo
 # What decides a build or a colour, and what a test must not inherit.
 OWN = ("DOCKER_REGISTRY", "BUILD_PLATFORMS", "DOCKER_TAGS", "BUILDX_BUILDER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
 REQUIRED = "CONTAINER_TESTS_REQUIRED"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_signal_is_heard() -> Iterator[None]:
+    """Undo what nohup and a shell's & do to a run of tests."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    for number, _ in before:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,3 @@
-import os
 import sys
 import time
 from pathlib import Path
@@ -64,18 +63,18 @@ def test_check_answers_with_the_output_or_the_last_line() -> None:
         check(*python("raise SystemExit('bad')"))
 
 
-def test_a_daemon_gets_only_what_it_may_have_and_outlives_the_call(tmp_path: Path) -> None:
+def test_a_daemon_gets_only_what_it_may_have_and_outlives_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = tmp_path / "new/folder/log"
     script = """
 import os
 kept = sorted(name for name in os.environ if name.startswith("TEST_"))
 print(os.getsid(0) == os.getpid(), os.getcwd(), kept, flush=True)
 """
-    os.environ["TEST_DROP_A"] = os.environ["TEST_KEPT"] = "1"
-    try:
-        spawn_daemon(*python(script), log=log, env={"TEST_MORE": "1"}, drop=["TEST_DROP"])
-    finally:
-        del os.environ["TEST_DROP_A"], os.environ["TEST_KEPT"]
+    monkeypatch.setenv("TEST_DROP_A", "1")
+    monkeypatch.setenv("TEST_KEPT", "1")
+    spawn_daemon(*python(script), log=log, env={"TEST_MORE": "1"}, drop=["TEST_DROP"])
     end = time.monotonic() + 5
     while not log.read_text() and time.monotonic() < end:
         time.sleep(0.01)

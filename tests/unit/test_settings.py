@@ -5,7 +5,7 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from tasks import settings
+from tasks import configuration, settings
 from tasks.errors import ConfigError
 from tasks.plan.platforms import Platform
 from tasks.services import discover
@@ -15,7 +15,7 @@ from tests.support import Repo
 def context(root: Path) -> Context:
     """Return what Invoke hands to a task: collection, project file and environment, in its own order."""
     config = Config(system_prefix=f"{root}/none-", user_prefix=f"{root}/none-")
-    config.load_collection({"container": settings.DEFAULTS})
+    config.load_collection({"container": configuration.DEFAULTS})
     config.set_project_location(root)
     config.load_project()
     config.load_shell_env()
@@ -23,7 +23,7 @@ def context(root: Path) -> Context:
 
 
 def load(repo: Repo, **flags: object) -> settings.Settings:
-    settings.check_file(repo.root)
+    configuration.check_file(repo.root)
     return settings.load(context(repo.root), discover(repo.root), flags)
 
 
@@ -237,14 +237,14 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
 def test_what_is_wrong_in_the_file_is_said_before_invoke_reads_it(repo: Repo, text: str, words: str) -> None:
     repo.write("invoke.yaml", text)
     with pytest.raises(ConfigError) as caught:
-        settings.check_file(repo.root)
+        configuration.check_file(repo.root)
     assert words in str(caught.value)
 
 
 def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
     (repo.root / "invoke.yaml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"invoke\.yaml cannot be read: 'utf-8'"):
-        settings.check_file(repo.root)
+        configuration.check_file(repo.root)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n"])
@@ -271,10 +271,10 @@ def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
-        settings.check_file(repo.root)
+        configuration.check_file(repo.root)
     assert words in str(caught.value)
 
 
 def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
-    assert set(settings.DEFAULTS) - set(PLACES) == {"budgets"}
-    assert set(PLACES) - set(settings.DEFAULTS) == {"services", "progress"}
+    assert set(configuration.DEFAULTS) - set(PLACES) == {"budgets"}
+    assert set(PLACES) - set(configuration.DEFAULTS) == {"services", "progress"}

@@ -1,0 +1,158 @@
+"""One service's build while it goes on: its events, its log, its outcome."""
+
+import codecs
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from ..errors import EngineError
+from ..plan.failures import Failure, diagnose
+from ..plan.outcomes import Outcome, State
+from ..plan.targets import Target
+from . import workspace
+from .events import Account, Begun, Ended, Event, Output, Warned
+from .supervisor import Ended as Exit
+
+
+class Listener(Protocol):
+    """What wants to know how a run goes on; the report's displays do."""
+
+    def begun(self, service: str) -> None:
+        """Hear that a service's build has begun."""
+
+    def event(self, service: str, event: Event) -> None:
+        """Hear what happens in it."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Hear how it ended."""
+
+
+@dataclass(slots=True)
+class Build:
+    """One service's build while it goes on: its events, its log, its outcome."""
+
+    target: Target
+    metadata: Path
+    root: Path
+    known: Mapping[str, str]
+    """The ids of the images that the store already has, by reference."""
+    listener: Listener
+    account: Account = field(default_factory=Account)
+    outcome: Outcome | None = None
+    _log: TextIO | None = None
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
+    )
+    _began: float = 0.0
+
+    def begun(self) -> None:
+        """Open the log and tell the listener.
+
+        Raises EngineError when the log cannot be written.
+        """
+        self._began = time.monotonic()
+        try:
+            self._log = (self.root / workspace.log_path(self.target.service)).open("w", encoding="utf-8")
+        except OSError as error:
+            raise EngineError(f"the log of {self.target.service} cannot be written: {error.strerror}") from error
+        self.listener.begun(self.target.service)
+
+    def wrote(self, chunk: bytes) -> None:
+        """Take more of what buildx writes."""
+        for event in self.account.feed(self._decoder.decode(chunk)):
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self._write(_log_line(event, time.monotonic() - self._began))
+        self.listener.event(self.target.service, event)
+
+    def _write(self, text: str) -> None:
+        if self._log is not None and text:
+            try:
+                self._log.write(text)
+                self._log.flush()
+            except OSError as error:
+                raise EngineError(
+                    f"the log of {self.target.service} cannot be written: {error.strerror}",
+                    hint="inv container-clean frees this project's share of the disk",
+                ) from error
+
+    def ended(self, ended: Exit) -> None:
+        """Close the log, decide the outcome and tell the listener."""
+        for event in self.account.close():
+            self._tell(event)
+        self._write(self.account.words)
+        if self._log is not None:
+            self._log.close()
+        self.outcome = self._outcome(ended)
+        self.listener.ended(self.outcome)
+
+    def _outcome(self, ended: Exit) -> Outcome:
+        result = _read(self.metadata, self.target.name) if ended.code == 0 else {}
+        if ended.code == 0:
+            state = State.UNCHANGED if self._is_known(result) else State.BUILT
+        else:
+            state = State.STOPPED if ended.code is None else State.FAILED
+        return Outcome(
+            service=self.target.service,
+            state=state,
+            seconds=ended.seconds,
+            cached=self.account.cached_share,
+            reference=self.target.references[0],
+            digest=result.get("containerimage.digest"),
+            failure=_failure(self.account, ended.code, self.target) if state is State.FAILED else None,
+            log=workspace.log_path(self.target.service) if self._log is not None else "",
+        )
+
+    def _is_known(self, result: Mapping[str, str]) -> bool:
+        # An image's id is its manifest's digest in the containerd store, its configuration's in the older one.
+        ids = {result.get("containerimage.digest"), result.get("containerimage.config.digest")}
+        known = self.known
+        return all(reference in known and known[reference] in ids for reference in self.target.references)
+
+
+def _log_line(event: Event, seconds: float) -> str:
+    match event:
+        case Begun(step):
+            return f"#{step.number} {step.name}\n"
+        case Output(step, line):
+            return f"#{step.number} {seconds:.3f} {line}\n"
+        case Ended(step):
+            if step.error:
+                return f"#{step.number} ERROR: {step.error}\n"
+            return f"#{step.number} {'CACHED' if step.cached else f'DONE {step.seconds or 0.0:.1f}s'}\n"
+        case Warned(text):
+            return f"WARNING: {text}\n"
+
+
+def _read(metadata: Path, target: str) -> Mapping[str, str]:
+    """Return what buildx says of the image it made; nothing where it wrote nothing."""
+    try:
+        content: Mapping[str, Mapping[str, str]] = json.loads(metadata.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content.get(target, {})
+
+
+def _failure(account: Account, code: int | None, target: Target) -> Failure:
+    words = [line for line in account.words.splitlines() if line.strip()]
+    last = words[-1].removeprefix("ERROR: ") if words else f"buildx ended with {code}"
+    step = account.failing
+    return diagnose(
+        step=step.name if step else "",
+        error=step.error if step else last,
+        lines=account.tail(step) if step else (),
+        excerpt=_excerpt(words, target.dockerfile),
+    )
+
+
+def _excerpt(words: Sequence[str], dockerfile: str) -> tuple[str, ...]:
+    """Return the Dockerfile's place and lines, which buildx prints between two rules."""
+    rules = [number for number, line in enumerate(words) if line and set(line) == {"-"}]
+    if len(rules) < 2 or rules[0] == 0:  # noqa: PLR2004 - a rule above and one below
+        return ()
+    _, _, line = words[rules[-2] - 1].rpartition(":")
+    return (f"{dockerfile}:{line}", *words[rules[-2] + 1 : rules[-1]])
