@@ -2,13 +2,14 @@
 
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
 from tasks.engine import process
-from tasks.engine.machine import emulation, plugin, stand_ins
+from tasks.engine.machine import emulation as emulators
+from tasks.engine.machine import packages, stand_ins
+from tasks.engine.machine import plugin as plugins
 from tests.support import Repo, docker
 
 pytestmark = pytest.mark.docker
@@ -31,26 +32,21 @@ def run(image: str, script: str, *options: str) -> str:
 def test_a_machine_that_is_ready_is_left_as_it_is(tiny: Repo) -> None:
     tiny.service("one")
     tiny.inv("container-setup").ok()
-    begun = time.monotonic()
     told = tiny.inv("container-setup").ok()
-    assert time.monotonic() - begun < 10
     assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * len(told.out.splitlines())
     assert {line.split()[1] for line in told.out.splitlines()} >= {"engine", "buildx", "disk", "bases"}
 
 
-@pytest.mark.parametrize("name", ["packaged", "latest"])
-def test_each_buildx_of_this_machine_can_what_builds_need(name: str) -> None:
-    path = plugin.known_plugins().get(name)
-    if path is None:
-        pytest.skip(f"there is no {name} buildx here")
-    assert plugin.lacking(str(path)) is None
+@pytest.mark.parametrize("plugin", ["packaged", "latest"])
+def test_each_buildx_of_this_machine_can_what_builds_need(buildx_config: Path) -> None:
+    assert plugins.lacking(str(buildx_config / "cli-plugins/docker-buildx")) is None
 
 
 def test_a_buildx_that_lacks_something_is_told_by_its_name(tmp_path: Path) -> None:
     old = tmp_path / "docker-buildx"
     old.write_text('#!/bin/sh\ncase "$*" in *rawjson*) exit 1 ;; esac\n', encoding="utf-8")
     old.chmod(0o755)
-    assert plugin.lacking(str(old)) == "bake --progress rawjson"
+    assert plugins.lacking(str(old)) == "bake --progress rawjson"
 
 
 def test_a_mirror_out_of_reach_is_said_with_its_setting(tiny: Repo) -> None:
@@ -106,11 +102,8 @@ def test_rusts_stand_in_has_both_targets_and_refuses_others() -> None:
     assert told.rstrip().endswith("refused")
 
 
-def test_a_program_that_a_shell_starts_runs_under_emulation() -> None:
-    emulator = emulation.foreign()
-    if emulation.registered(emulator) is None:
-        pytest.skip("no emulator is registered: inv container-setup --emulation")
-    assert emulation.complaint(stand_in("alpine"), emulator) is None
+def test_a_program_that_a_shell_starts_runs_under_emulation(emulation: None) -> None:
+    assert emulators.complaint(stand_in("alpine"), emulators.foreign()) is None
 
 
 def test_the_record_is_served() -> None:
@@ -118,17 +111,10 @@ def test_the_record_is_served() -> None:
     assert stand_ins.serving()
 
 
-def test_recording_and_skipping_is_quick() -> None:
-    stand_in("alpine")
-    begun = time.monotonic()
-    want = stand_ins.wanted(("alpine:3", "golang:1.27", "rust:1"))
-    stand_ins.missing(want)
-    stand_ins.serving()
-    assert time.monotonic() - begun < 0.3
-
-
 def test_scripts_of_the_recipe_pass_shellcheck() -> None:
-    if shutil.which("shellcheck") is None:
+    if packages.can_install():
+        packages.ensure_installed({"shellcheck": "shellcheck"})
+    elif shutil.which("shellcheck") is None:
         pytest.skip("no shellcheck here")
     scripts = sorted((Path(stand_ins.__file__).parent / "recipe").glob("*.sh"))
     assert process.run("shellcheck", *scripts).ok

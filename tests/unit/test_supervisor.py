@@ -1,11 +1,9 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,63 +12,12 @@ import pytest
 from tasks.engine import supervisor
 from tasks.engine.supervisor import Callbacks, Ended, Job
 from tasks.errors import EngineError, Interrupted
-from tests.support import ROOT
+from tests.unit.deaf import Stopped
 
 FOREVER = "import os, time; os.write(2, b'%d' % os.getpid()); time.sleep(60)"
-DEAF = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {FOREVER}"
 
 
 PID = re.compile(rb"\d+")
-SUPERVISED = f"""
-import sys
-from pathlib import Path
-from tasks.engine.supervisor import Callbacks, Job, run_all
-from tasks.errors import Interrupted
-
-deaf = (sys.executable, "-IS", "-c", {DEAF!r})
-try:
-    run_all(
-        [Job(key=str(number), argv=deaf, stdin=b"", cwd=Path("/")) for number in range(3)],
-        Callbacks(
-            begun=lambda key: None,
-            wrote=lambda key, chunk: print(chunk.decode(), flush=True),
-            ended=lambda key, ended: print("ended", ended.code, flush=True),
-        ),
-        limit=3,
-        fail_fast=False,
-    )
-except Interrupted as error:
-    print(error)
-    sys.exit(error.code)
-"""
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """How a run of deaf programs ended after Ctrl-C."""
-
-    children: list[int]
-    seconds: float
-    said: str
-    code: int
-
-
-def _stop_deaf_programs() -> Stopped:
-    with subprocess.Popen([sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        children = [int(run.stdout.readline()) for _ in range(3)]
-        began = time.monotonic()
-        run.send_signal(signal.SIGINT)
-        said = run.stdout.read()
-        code = run.wait()
-        return Stopped(children, time.monotonic() - began, said, code)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ctrl_c() -> Iterator["Future[Stopped]"]:
-    """Begin at once what takes its time, while the other tests run."""
-    with ThreadPoolExecutor() as beside:
-        yield beside.submit(_stop_deaf_programs)
 
 
 @dataclass
@@ -271,9 +218,8 @@ def test_programs_are_out_of_the_terminals_reach() -> None:
     assert run(job("a", script)).wrote == {"a": b"1 1"}
 
 
-def test_ctrl_c_leaves_nothing_of_deaf_programs_within_two_seconds(ctrl_c: "Future[Stopped]") -> None:
-    stopped = ctrl_c.result()
-    assert stopped.seconds < 2
-    assert stopped.said == "ended None\n" * 3 + "error: stopped by Ctrl-C; its builds are gone\n"
-    assert stopped.code == 130
-    _gone(stopped.children)
+def test_ctrl_c_leaves_nothing_of_deaf_programs_within_two_seconds(ctrl_c: Stopped) -> None:
+    assert ctrl_c.seconds < 2
+    assert ctrl_c.said == "ended None\n" * 3 + "error: stopped by Ctrl-C; its builds are gone\n"
+    assert ctrl_c.code == 130
+    _gone(ctrl_c.children)
