@@ -107,16 +107,26 @@ def latest_is_built() -> bool:
     return _latest_path().is_file()
 
 
+def build_latest() -> bool:
+    """Build the pinned buildx into the cache folder where it is missing; return whether it was.
+
+    Raises EngineError when it cannot be built.
+    """
+    if latest_is_built():
+        return False
+    # A program installed by version says v0.0.0 of itself; this is how its own releases are named.
+    version = {"github.com/docker/buildx/version.Version": LATEST}
+    gobuild.install(f"{_MODULE}@{LATEST}", _latest_path(), set_text=version)
+    return True
+
+
 def ensure_latest() -> tuple[Path, bool]:
     """Build the pinned buildx where it is missing and link it; return the link, and whether anything changed.
 
     Raises EngineError when it cannot be built, or somebody else's plugin is in the way.
     """
     path = _latest_path()
-    built = not latest_is_built()
-    if built:
-        # A program installed by version says v0.0.0 of itself; this is how its own releases are named.
-        gobuild.install(f"{_MODULE}@{LATEST}", path, set_text={"github.com/docker/buildx/version.Version": LATEST})
+    built = build_latest()
     link = user_link()
     linked = _points_to(link, path)
     if not linked and not _link(link, path):
