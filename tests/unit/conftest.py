@@ -1,6 +1,6 @@
 """Begins what takes its time before the first test, so that the others run meanwhile."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
