@@ -6,8 +6,8 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, configuration, push, setup
-from .services import discover
+from . import build, clean, configuration, push, run, setup
+from .discovery import discover
 
 
 def collection(root: Path, *more: Task[Any]) -> Collection:
@@ -15,11 +15,11 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
 
     Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
     """
-    configuration.check_file(root)
-    repository = discover(root)
+    repository = discover(root, configuration.read_file(root))
     found = Collection(
         *build.tasks(repository),
         *push.tasks(repository),
+        *run.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
         *more,

@@ -1,59 +1,112 @@
-"""invoke.yaml: what ``container:`` may hold, checked before Invoke needs it."""
+"""invoke.yaml: what ``container:`` may hold, in one table, and checked before Invoke needs it."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
 
-# What `container:` in invoke.yaml may hold. None: not set. Text, so that INVOKE_* arrives unchanged.
-DEFAULTS: dict[str, Any] = {
-    "project": None,
-    "registry": None,
-    "platforms": None,
-    "tags": None,
-    "mirror": None,
-    "ca": None,
-    "builder": None,
-    "jobs": None,
-    "budgets": {},
-}
+FILE = "invoke.yaml"
 
 
-def check_file(root: Path) -> None:
-    """Check invoke.yaml before Invoke needs it: Invoke itself answers a broken one with a traceback.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key: what it means, and what holds where nothing else is said."""
 
-    Raises ConfigError for what is not YAML, and for keys under ``container:`` that nothing reads.
+    key: str
+    help: str
+    default: str
+    """In words, for people; the code that uses the setting knows the value."""
+    example: str
+    several: bool = False
+    """Whether a list may be written, as well as text with commas."""
+    variable: str | None = None
+    """The environment variable that says the same, beside ``INVOKE_CONTAINER_<KEY>``."""
+
+
+SETTINGS = (
+    Setting("project", "Marks the images and begins the ids of cache mounts.", "the root folder's name", "acme"),
+    Setting("services_dir", "Folders whose sub-folders are services; patterns.", "services", "apps/*", several=True),
+    Setting("dockerfile", "The name of the Dockerfiles.", "Dockerfile", "Containerfile"),
+    Setting("context", "The build context: root, or service (its own folder).", "root", "service"),
+    Setting(
+        "registry",
+        "Where the images belong: host[:port]/path.",
+        "ghcr.io/<project>",
+        "ghcr.io/acme",
+        variable="DOCKER_REGISTRY",
+    ),
+    Setting(
+        "platforms",
+        "What to build for.",
+        "linux/amd64",
+        "linux/amd64,linux/arm64",
+        several=True,
+        variable="BUILD_PLATFORMS",
+    ),
+    Setting(
+        "tags", "The tags of each image.", "latest,v<version>", "latest,edge", several=True, variable="DOCKER_TAGS"
+    ),
+    Setting("version", "file, git (describe), or a version.", "file, else git, else dev", "git"),
+    Setting("mirror", "A registry's path that holds copies of Docker Hub's images.", "none", "harbor.example.com/hub"),
+    Setting("ca", "What builds trust: auto (as this machine), none, or a file.", "auto", "certificates/company.pem"),
+    Setting("builder", "A buildx builder.", "the one in use", "cloud"),
+    Setting("jobs", "How many services build at once.", "twice the processors, at least 5", "4"),
+)
+SERVICE_SETTINGS = (
+    Setting("folder", "Where it lies, for a name that is not its folder's.", "the folder of its name", "apps/site"),
+    Setting("dockerfile", "The name of its Dockerfile.", "container.dockerfile", "Dockerfile.web"),
+    Setting("context", "Its build context: root or service.", "container.context", "service"),
+    Setting("target", "The stage to build.", "the last", "web"),
+    Setting("args", "Build arguments, key: value.", "none", "{}"),
+    Setting("port", "Where it listens.", "the Dockerfile's first EXPOSE", "8080"),
+    Setting("budget", "The size that its image is held against.", "none", "100MB"),
+)
+
+# What Invoke is told. None: not set. Text, so that INVOKE_CONTAINER_* arrives unchanged.
+DEFAULTS: dict[str, Any] = {**{setting.key: None for setting in SETTINGS}, "services": {}}
+
+
+def read_file(root: Path) -> Mapping[str, Any]:
+    """Return the section ``container`` of invoke.yaml; Invoke itself answers a broken file with a traceback.
+
+    Raises ConfigError for what is not YAML, for keys that nothing reads, and for values of the wrong kind.
     """
-    path = root / "invoke.yaml"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = (root / FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return
+        return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"invoke.yaml cannot be read: {error}") from error
+        raise ConfigError(f"{FILE} cannot be read: {error}") from error
+    content = _parsed(text)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{FILE} holds a {type(content).__name__}", hint="write key: value lines")
+    _check_kinds(content)
+    section = _lines_of(content, "container", "container")
+    _check_section(section, SETTINGS, "container", also={"services"})
+    for name, service in _lines_of(section, "services", "container.services").items():
+        place = f"container.services.{name}"
+        if not isinstance(service, dict):
+            raise ConfigError(f"{FILE}: {place} holds no key: value lines", hint=f"for example {name}: {{port: 8080}}")
+        _check_section(service, SERVICE_SETTINGS, place, also={"args"})
+        _lines_of(service, "args", f"{place}.args")
+    return section
+
+
+def _parsed(text: str) -> object:
     from invoke.util import yaml
 
     try:
-        content = yaml.safe_load(text)  # type: ignore[no-untyped-call]  # Invoke's own copy
+        return yaml.safe_load(text)  # type: ignore[no-untyped-call]  # Invoke's own copy
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error) or "no YAML"
-        raise ConfigError(f"invoke.yaml is broken{place}: {problem}", hint="mend that line") from error
-    if content is None:
-        return
-    if not isinstance(content, dict):
-        raise ConfigError(f"invoke.yaml holds a {type(content).__name__}", hint="write key: value lines")
-    _check_kinds(content)
-    section = _lines_of(content, "container", "container")
-    _lines_of(section, "budgets", "container.budgets")
-    for key, value in section.items():
-        if key not in DEFAULTS:
-            raise ConfigError(f"invoke.yaml: nothing reads container.{key}", hint=_nearest(str(key)))
-        if key != "budgets":
-            _check_value(key, value)
+        raise ConfigError(f"{FILE} is broken{place}: {problem}", hint="mend that line") from error
 
 
 def _check_kinds(content: Mapping[str, Any]) -> None:
@@ -65,7 +118,7 @@ def _check_kinds(content: Mapping[str, Any]) -> None:
             merge_dicts({key: known}, {key: content.get(key, {})})
         except AmbiguousMergeError:
             raise ConfigError(
-                f"invoke.yaml: {key} is Invoke's own section, and does not hold what Invoke reads there",
+                f"{FILE}: {key} is Invoke's own section, and does not hold what Invoke reads there",
                 hint="https://docs.pyinvoke.org shows its settings",
             ) from None
 
@@ -74,18 +127,28 @@ def _lines_of(parent: Mapping[str, Any], key: str, name: str) -> Mapping[str, An
     section = parent.get(key, {})
     if not isinstance(section, dict):
         what = "is empty" if section is None else f"holds a {type(section).__name__}"
-        raise ConfigError(f"invoke.yaml: {name} {what}", hint="write key: value lines below it, or leave it out")
+        raise ConfigError(f"{FILE}: {name} {what}", hint="write key: value lines below it, or leave it out")
     return section
 
 
-def _check_value(key: str, value: object) -> None:
-    source = f"container.{key} in invoke.yaml"
+def _check_section(section: Mapping[str, Any], known: tuple[Setting, ...], place: str, *, also: set[str]) -> None:
+    keys = {setting.key: setting for setting in known}
+    for key, value in section.items():
+        if key not in keys and key not in also:
+            raise ConfigError(f"{FILE}: nothing reads {place}.{key}", hint=_nearest(str(key), [*keys, *also]))
+        if key in keys and key not in also:
+            _check_value(keys[key], value, f"{place}.{key} in {FILE}", settable=place == "container")
+
+
+def _check_value(setting: Setting, value: object, source: str, *, settable: bool) -> None:
+    if isinstance(value, list) and not setting.several:
+        raise ConfigError(f"{source} is a list", hint=f"write one value: {setting.example}")
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, bool) or not isinstance(item, str | int | None):
             raise ConfigError(f"{source}: {item!r} is not text", hint="put it in quotes")
     # Invoke makes of a variable's text what the file has, a number or a list, and fails with a traceback.
-    variable = f"INVOKE_CONTAINER_{key.upper()}"
-    text = os.environ.get(variable)
+    variable = f"INVOKE_CONTAINER_{setting.key.upper()}"
+    text = os.environ.get(variable) if settable else None
     if text is None or not isinstance(value, int | list):
         return
     if isinstance(value, list):
@@ -97,8 +160,8 @@ def _check_value(key: str, value: object) -> None:
         raise ConfigError(f"{variable}: {text!r} is not a whole number", hint=f"as {source} is")
 
 
-def _nearest(key: str) -> str:
+def _nearest(key: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(key, DEFAULTS, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(DEFAULTS)}"
+    near = get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

@@ -5,6 +5,7 @@
   - EngineError (3)    docker or buildx missing, unreachable or too old; no room on its disk
   - BuildError (4)     an image did not build
   - PushError (5)      the registry is out of reach, refused, or must not have this image
+  - VerifyError (6)    an image does not run as it has to
   - Interrupted (130)  a person or a supervisor ended the run
 
 Anything else is a bug: it keeps its traceback and exits with 1.
@@ -50,6 +51,12 @@ class PushError(TaskError):
     """The registry is out of reach, refused, or must not have this image."""
 
     exit_code = 5
+
+
+class VerifyError(TaskError):
+    """An image does not run as it has to."""
+
+    exit_code = 6
 
 
 class Interrupted(TaskError):  # noqa: N818 - not an error of anything

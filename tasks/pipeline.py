@@ -6,23 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import sources
 from .engine import api, buildx, git, trust, workspace
-from .engine.machine import disk, stand_ins
+from .engine.machine import disk
 from .errors import BuildError, ConfigError, EngineError, Interrupted, PushError
-from .plan import bake, bases, dockerfile
+from .plan import bake, dockerfile
 from .plan.outcomes import failed, only_pushes_failed
 from .plan.platforms import of_machine
-from .plan.targets import Output, Request, Source, make_plan
+from .plan.targets import Output, Request, make_plan
 from .report import progress, style, table
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from .plan.outcomes import Outcome
     from .plan.platforms import Platform
     from .plan.targets import Plan
-    from .services import Repository, Service
+    from .services import Repository
     from .settings import Settings
 
 LEAST_ROOM = 1_000_000_000  # bytes: below it, a build ends in half-written layers
@@ -65,9 +66,9 @@ def plan_for(
     settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
 ) -> "Plan":
     """Read what the services say and decide what to build."""
-    stand_in_bases = stand_ins.recorded()
+    chosen, others = sources.gather(settings.services, repository, registry=settings.registry, mirror=settings.mirror)
     return make_plan(
-        [_source(settings, repository, service, stand_in_bases) for service in settings.services],
+        chosen,
         Request(
             project=settings.project,
             registry=settings.registry,
@@ -80,21 +81,7 @@ def plan_for(
             no_cache=settings.no_cache,
             pull=settings.pull,
         ),
-    )
-
-
-def _source(
-    settings: "Settings", repository: "Repository", service: "Service", stand_in_bases: "Mapping[str, str]"
-) -> Source:
-    references = dockerfile.references(read_dockerfile(repository, service))
-    change = git.last_change(settings.root, service.folder)
-    return Source(
-        service=service.name,
-        target=service.target,
-        dockerfile=service.dockerfile,
-        bases=bases.resolve(references, mirror=settings.mirror, stand_ins=stand_in_bases),
-        revision=change.revision if change else None,
-        committed=change.committed if change else None,
+        others=others,
     )
 
 
@@ -160,7 +147,7 @@ def _build(
             interrupted = None
     by_service = {outcome.service: outcome for outcome in display.outcomes}
     outcomes = [_measured(by_service[target.service], plan, engine) for target in plan.targets]
-    table.show(outcomes, settings.budgets)
+    table.show(outcomes, {service.name: service.budget for service in settings.services if service.budget})
     style.say(table.summary(outcomes, time.monotonic() - began))
     if interrupted is not None:
         raise interrupted
@@ -204,7 +191,7 @@ def _next_command(plan: "Plan", repository: "Repository") -> str:
     if plan.request.output is Output.PUSH:
         return f"Next: docker pull {plan.targets[0].references[0]}"
     first = next((service for service in repository.services if service.name == plan.targets[0].service), None)
-    port = None if first is None else dockerfile.exposed_port(read_dockerfile(repository, first))
+    port = None if first is None else first.port or dockerfile.exposed_port(read_dockerfile(repository, first))
     publish = "" if port is None else f" -p {port}:{port}"
     foreign = f" --platform {plan.request.platforms[0]}" if plan.suffix else ""
     return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}"

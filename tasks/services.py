@@ -1,30 +1,43 @@
-"""The services of a repository: the folders that hold a Dockerfile."""
+"""The services of a repository, and their Dockerfiles."""
 
-import os
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import ConfigError
 
-SERVICES_DIR = "services"
-# Names that would take the place of a task that builds every service.
+# Platforms that a task of their own builds every service for: no service can have their names.
 RESERVED = frozenset({"amd64", "arm64"})
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One folder with a Dockerfile; its name is the image's."""
+    """One image of the repository; its name is the image's."""
 
     name: str
     folder: str
-    """Relative to the repository's root, with forward slashes."""
+    """Relative to the repository's root, with forward slashes; ``.`` is the root itself."""
+    file: str = "Dockerfile"
+    """The Dockerfile's path inside the folder."""
+    own_context: bool = False
+    """Whether its folder is the build context, instead of the root."""
+    stage: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+    """Where invoke.yaml says that it listens; the Dockerfile's EXPOSE counts otherwise."""
+    budget: int | None = None
+    """Bytes that its image may have."""
 
     @property
     def dockerfile(self) -> str:
         """The path of its Dockerfile, relative to the root."""
-        return f"{self.folder}/Dockerfile"
+        return join(self.folder, self.file)
+
+    @property
+    def context(self) -> str:
+        """The path of its build context, relative to the root."""
+        return self.folder if self.own_context else "."
 
     @property
     def task_name(self) -> str:
@@ -33,8 +46,7 @@ class Service:
 
     @property
     def target(self) -> str:
-        """What bake can call it: a target's name has no dots."""
-        # A group's name wins over a target's: without the underscore, "default" would build every service.
+        """What bake can call it: a target's name has no dots, and ``default`` is bake's own group."""
         return "default_" if self.name == "default" else self.name.replace(".", "_")
 
 
@@ -44,6 +56,8 @@ class Repository:
 
     root: Path
     services: tuple[Service, ...]
+    folders: tuple[str, ...] = ("services",)
+    """Where services are looked for: patterns of the folders above them."""
 
     def select(self, names: Sequence[str], *, source: str) -> tuple[Service, ...]:
         """Return the named services in the repository's order.
@@ -56,53 +70,26 @@ class Repository:
         for name in names:
             if name in known:
                 continue
-            if is_service(name) and (self.root / SERVICES_DIR / name).is_dir():
-                raise ConfigError(f"{source}: {SERVICES_DIR}/{name} has no Dockerfile", hint="add one")
-            choices = ", ".join(sorted(known)) or f"none: add {SERVICES_DIR}/<name>/Dockerfile"
+            for above in folders_above(self.root, self.folders):
+                if is_service(name) and (self.root / above / name).is_dir():
+                    raise ConfigError(f"{source}: {join(above, name)} has no Dockerfile", hint="add one")
+            choices = ", ".join(sorted(known)) or f"none: add {self.folders[0]}/<name>/Dockerfile"
             raise ConfigError(f"{source}: there is no service {name!r}", hint=f"choose from {choices}")
         return tuple(service for service in self.services if service.name in names)
 
 
-def discover(root: Path) -> Repository:
-    """Find the services of a repository, sorted by name.
-
-    Raises ConfigError for a folder whose name cannot be a service's.
-    """
-    folder = root / SERVICES_DIR
-    try:
-        entries = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    except FileNotFoundError:
-        return Repository(root, ())
-    except OSError as error:
-        raise ConfigError(f"{SERVICES_DIR}/ cannot be read: {error.strerror}") from error
-    names = [name for name in entries if os.path.lexists(folder / name / "Dockerfile")]
-    for name in names:
-        _check(name)
-    services = tuple(Service(name, f"{SERVICES_DIR}/{name}") for name in names)
-    for first in services:
-        for second in services:
-            if first.name < second.name and first.task_name == second.task_name:
-                raise ConfigError(
-                    f"{first.folder} and {second.folder} would share the task container-build-{first.task_name}",
-                    hint="rename one of the folders",
-                )
-    return Repository(root, services)
+def folders_above(root: Path, patterns: tuple[str, ...]) -> Iterator[str]:
+    """Yield the folders whose sub-folders are services; a pattern's are sorted."""
+    for pattern in patterns:
+        if pattern == "." or not any(letter in pattern for letter in "*?["):
+            yield pattern.rstrip("/") or "."
+        else:
+            yield from sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_dir())
 
 
-def _check(name: str) -> None:
-    from .plan.names import is_service
-
-    if name in RESERVED:
-        raise ConfigError(
-            f"{SERVICES_DIR}/{name}: container-build-{name} already builds every service for linux/{name}",
-            hint="rename the folder",
-        )
-    if not is_service(name):
-        shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
-        raise ConfigError(
-            f"{SERVICES_DIR}/{shown!r} cannot be an image's name",
-            hint="lower-case letters and digits, joined by '.', '_' or '-'; rename the folder",
-        )
+def join(above: str, name: str) -> str:
+    """Return a path below a folder, as it is written relative to the root."""
+    return name if above == "." else f"{above}/{name}"
 
 
 def read_dockerfile(repository: Repository, service: Service) -> str:

@@ -39,8 +39,6 @@ class Settings:
     """``auto`` (the machine's own bundle), ``none``, or the path of one."""
     builder: str | None
     jobs: int
-    budgets: Mapping[str, int]
-    """Bytes that an image of a service may have."""
     progress: str
     no_cache: bool
     pull: bool
@@ -58,10 +56,10 @@ def load(
     from .plan import platforms as known
 
     read = _Reader(flags=flags, config=c.config.get("container", {}), environment=os.environ)
-    version = _version(repository.root)
-    services, source = read.first("services", default=",".join(service.name for service in repository.services))
+    version = _version(repository.root, *read.optional("version"))
+    services, source = read.flag("services", default=",".join(service.name for service in repository.services))
     if not repository.services:
-        raise ConfigError("there is no service to build", hint="add services/<name>/Dockerfile")
+        raise ConfigError("there is no service to build", hint=f"add {repository.folders[0]}/<name>/Dockerfile")
     wanted, platform_source = read.first("platforms", "BUILD_PLATFORMS", default=known.Platform.AMD64.value)
     tags, tags_source = read.first("tags", "DOCKER_TAGS", default=f"latest,v{version}")
     mirror, mirror_source = read.optional("mirror")
@@ -80,8 +78,7 @@ def load(
         ca=read.first("ca", default="auto")[0],
         builder=_builder(*read.optional("builder")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
-        budgets=read.budgets(repository),
-        progress=_choice(*read.first("progress", default=PROGRESS[0])),
+        progress=_choice(*read.flag("progress", default=PROGRESS[0])),
         no_cache=bool(flags.get("no_cache")),
         pull=bool(flags.get("pull")),
         fail_fast=bool(flags.get("fail_fast")),
@@ -114,6 +111,11 @@ class _Reader:
         value, source = self.optional(key, variable)
         return (default, f"the default of {key}") if value is None else (value, source)
 
+    def flag(self, key: str, *, default: str) -> tuple[str, str]:
+        """Return the value of what is only a flag."""
+        given = self.flags.get(key)
+        return (default, f"the default of {key}") if given is None else (str(given), f"--{key}")
+
     def optional(self, key: str, variable: str | None = None) -> tuple[str | None, str]:
         if self.flags.get(key) is not None:
             return str(self.flags[key]), f"--{key}"
@@ -129,13 +131,6 @@ class _Reader:
         if isinstance(value, str | int):
             return str(value), source
         raise ConfigError(f"{source} is a {type(value).__name__}", hint="write text")
-
-    def budgets(self, repository: "Repository") -> Mapping[str, int]:
-        given = dict(self.config.get("budgets") or {})
-        known = {service.name for service in repository.services}
-        return {
-            name: _size(str(text), source=f"container.budgets.{name}") for name, text in given.items() if name in known
-        }
 
 
 def _builder(name: str | None, source: str) -> str | None:
@@ -156,27 +151,42 @@ def _choice(text: str, source: str) -> str:
     return text
 
 
-def _size(text: str, *, source: str) -> int:
-    number, unit = text[:-2].strip(), text[-2:].upper()
-    factors = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
-    if unit not in factors or not (number.isascii() and number.isdigit()):
-        raise ConfigError(f"{source}: {text!r} is not a size", hint="for example 100MB")
-    return int(number) * factors[unit]
+def _version(root: Path, choice: str | None, source: str) -> str:
+    """Return the version that tags and labels carry: of the file VERSION, of git, or as it is written."""
+    if choice is None:
+        choice, source = ("file" if (root / VERSION_FILE).exists() else "git"), VERSION_FILE
+        text = _version_of_file(root) if choice == "file" else _version_of_git(root) or "dev"
+    elif choice == "file":
+        text = _version_of_file(root)
+    elif choice == "git":
+        found = _version_of_git(root)
+        if found is None:
+            raise ConfigError(f"{source}: git knows no version here", hint="git init, git commit; or write a version")
+        text = found
+    else:
+        text = choice
+    from .plan.names import check_tags
+
+    check_tags((f"v{text}",), source=f"the version ({source})")
+    return text
 
 
-def _version(root: Path) -> str:
-    path = root / VERSION_FILE
+def _version_of_file(root: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        return (root / VERSION_FILE).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         raise ConfigError(f"there is no file {VERSION_FILE} at the root", hint=f"echo 0.1.0 > {VERSION_FILE}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{VERSION_FILE} cannot be read: {error}") from error
-    from .plan.names import check_tags
 
-    check_tags((f"v{text}",), source=f"the version in {VERSION_FILE}")
-    return text
+
+def _version_of_git(root: Path) -> str | None:
+    from .engine import git
+
+    text = git.describe(root)
+    return None if text is None else text.removeprefix("v").replace("+", "-")
 
 
 def _default_project(root: Path) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in root.name.lower()).strip("-")
+    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in root.name.lower()).split()
+    return "-".join(words) or "images"

@@ -38,7 +38,7 @@ class Engine:
         return str(self._info().get("DockerRootDir", ""))
 
     def _info(self) -> Mapping[str, Any]:
-        with _translated():
+        with translated():
             info: Mapping[str, Any] = self._api.info()
         return info
 
@@ -49,7 +49,7 @@ class Engine:
         """
         from docker.errors import NotFound
 
-        with _translated():
+        with translated():
             try:
                 return sum(layer["Size"] for layer in self._api.history(reference))  # type: ignore[no-untyped-call]
             except NotFound:
@@ -58,13 +58,13 @@ class Engine:
 
     def ids(self, references: Sequence[str]) -> Mapping[str, str]:
         """Return the ids of the images that are there, by reference: one call, exact references."""
-        with _translated():
+        with translated():
             found = self._api.images(filters={"reference": list(references)})
         return {reference: image["Id"] for image in found for reference in image.get("RepoTags") or ()}
 
     def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
         """Return the images that carry a label, untagged ones too, with the containers that use them."""
-        with _translated():
+        with translated():
             users: dict[str, list[str]] = {}
             for container in self._api.containers(all=True):
                 name = (container.get("Names") or ["?"])[0].lstrip("/")
@@ -85,12 +85,12 @@ class Engine:
         """Remove a tag, and the image with its last one; nothing when it is gone already."""
         from docker.errors import NotFound
 
-        with _translated(), contextlib.suppress(NotFound):
+        with translated(), contextlib.suppress(NotFound):
             self._api.remove_image(reference, noprune=False)
 
     def cache_records(self) -> tuple[CacheRecord, ...]:
         """Return the records of the engine's own build cache."""
-        with _translated():
+        with translated():
             records = self._api.df().get("BuildCache") or ()
         return tuple(
             CacheRecord(
@@ -105,7 +105,7 @@ class Engine:
     def remove_cache(self, ids: Sequence[str]) -> int:
         """Remove cache records by id, each alone, and return the bytes that came free."""
         freed = 0
-        with _translated():
+        with translated():
             for one in ids:
                 # The SDK's stubs know neither the filter nor the answer of POST /build/prune.
                 answer: Any = self._api.prune_builds(filters={"id": [one]}, all=True)  # type: ignore[arg-type]
@@ -126,16 +126,24 @@ def connect() -> Engine:
 
     Raises EngineError when it is out of reach, with the reason.
     """
+    return Engine(client())
+
+
+def client() -> "APIClient":
+    """Return an open client of that engine, for a door that needs more of it.
+
+    Raises EngineError when it is out of reach, with the reason.
+    """
     import docker
     from docker.errors import DockerException
 
     _require_context()
     try:
-        client = docker.from_env(timeout=_TIMEOUT)
-        client.api.version()
+        api = docker.from_env(timeout=_TIMEOUT).api
+        api.version()
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(error) from error
-    return Engine(client.api)
+    return api
 
 
 def _require_context() -> None:
@@ -151,7 +159,8 @@ def _require_context() -> None:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn what the docker SDK raises into EngineError, with what mends it."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 

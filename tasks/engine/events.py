@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+# Several targets in one bake put the target's name before the step's: `[web internal] load …`.
+_HOUSEKEEPING = re.compile(r"\[(?:[\w-]+ )?(?:internal\]|auth\]|context )")
 TAIL = 20  # lines of a step that are kept for the message
 _TIME = re.compile(r"([^.]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
@@ -37,7 +39,7 @@ class Step:
     @property
     def internal(self) -> bool:
         """Whether it is BuildKit's own housekeeping rather than a line of a Dockerfile."""
-        return not self.name.startswith("[") or self.name.startswith(("[internal]", "[auth]", "[context "))
+        return not self.name.startswith("[") or _HOUSEKEEPING.match(self.name) is not None
 
 
 @dataclass(frozen=True, slots=True)

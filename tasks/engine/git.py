@@ -30,6 +30,12 @@ def head(root: Path) -> str | None:
     return text.strip() if text else None
 
 
+def describe(root: Path) -> str | None:
+    """Return what git calls the commit checked out, by its nearest tag; None outside a checkout."""
+    text = _git(root, "describe", "--tags", "--always", "--dirty")
+    return text.strip() if text else None
+
+
 def last_change(root: Path, path: str) -> Change | None:
     """Return the last commit that changed a path; its revision says ``-dirty`` where the work tree differs.
 

@@ -12,20 +12,22 @@ def definition(plan: Plan) -> dict[str, Any]:
     """Return what ``docker buildx bake -f -`` accepts from the repository's root, with old and new buildx."""
     return {
         "group": {"default": {"targets": [target.name for target in plan.targets]}},
-        "target": {target.name: _target(target, plan) for target in plan.targets},
+        "target": {target.name: _target(target, plan) for target in (*plan.targets, *plan.support)},
     }
 
 
 def _target(target: Target, plan: Plan) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "context": ".",
+        "context": target.context,
         "dockerfile": target.dockerfile,
         "args": dict(target.args),
         "labels": dict(target.labels),
         "tags": list(target.references),
         "platforms": [str(platform) for platform in target.platforms],
-        "output": [plan.request.output.value],
+        "output": [plan.request.output.value if target.references else "type=cacheonly"],
     }
+    if target.stage is not None:
+        entry["target"] = target.stage
     if plan.request.output is Output.LOAD:
         # Provenance holds the time of the build: with it, an image that did not change gets a new digest.
         entry["attest"] = ["type=provenance,disabled=true"]

@@ -11,6 +11,8 @@ class Origin(StrEnum):
     REGISTRY = "registry"
     MIRROR = "mirror"
     STAND_IN = "stand-in"
+    OWN = "own"
+    """Another image of the same repository, built in the same run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,26 +25,29 @@ class Base:
 
     @property
     def named_context(self) -> tuple[str, str] | None:
-        """Bake's named context that replaces this base: its key is the whole reference, as written."""
-        return None if self.replacement is None else (self.reference, f"docker-image://{self.replacement}")
+        """Bake's named context that replaces this base: its key is the whole reference, as BuildKit calls it."""
+        if self.replacement is None:
+            return None
+        kind = "target:" if self.origin is Origin.OWN else "docker-image://"
+        return familiar(self.reference), f"{kind}{self.replacement}"
 
 
 def resolve(
-    references: Iterable[str], *, mirror: str | None, stand_ins: Mapping[str, str], own: Iterable[str] = ()
+    references: Iterable[str], *, mirror: str | None, stand_ins: Mapping[str, str], own: Mapping[str, str] | None = None
 ) -> tuple[Base, ...]:
     """Decide for each reference where it comes from.
 
     A mirror wins over stand-ins: whoever names one has it. ``stand_ins`` maps a repository
-    of Docker Hub's library ("golang") to a reference with a digest. References in ``own``
-    are images of this repository and stay as they are.
+    of Docker Hub's library ("golang") to a reference with a digest; ``own`` maps the
+    repositories of this repository's images ("base", "ghcr.io/acme/base") to bake targets.
     """
-    kept = set(own)
-    return tuple(_resolve(reference, mirror, stand_ins, kept) for reference in dict.fromkeys(references))
+    return tuple(_resolve(reference, mirror, stand_ins, own or {}) for reference in dict.fromkeys(references))
 
 
-def _resolve(reference: str, mirror: str | None, stand_ins: Mapping[str, str], own: set[str]) -> Base:
-    if reference in own:
-        return Base(reference=reference)
+def _resolve(reference: str, mirror: str | None, stand_ins: Mapping[str, str], own: Mapping[str, str]) -> Base:
+    target = own.get(repository_of(reference))
+    if target is not None and "@" not in reference:
+        return Base(reference=reference, origin=Origin.OWN, replacement=target)
     path = hub_path(reference)
     if mirror is not None and path is not None:
         return Base(reference=reference, origin=Origin.MIRROR, replacement=f"{mirror}/{path}")
@@ -51,6 +56,16 @@ def _resolve(reference: str, mirror: str | None, stand_ins: Mapping[str, str], o
     if stand_in is not None:
         return Base(reference=reference, origin=Origin.STAND_IN, replacement=stand_in)
     return Base(reference=reference)
+
+
+def familiar(reference: str) -> str:
+    """Return a reference as BuildKit looks it up among the named contexts: without Docker Hub's host and ``:latest``.
+
+    Source: NamedContext in BuildKit's frontend/dockerui.
+    """
+    path = hub_path(reference)
+    short = reference if path is None else path.removeprefix("library/")
+    return short.removesuffix(":latest")
 
 
 def hub_path(reference: str) -> str | None:

@@ -85,8 +85,9 @@ def _short(error: str) -> str:
 def _kind(step: str, error: str, output: str) -> Kind:
     if re.search(r"failed to push|push access denied", error) or re.match(r"pushing |exporting .*push", step):
         return Kind.PUSH
-    if not step or step.startswith("[internal]"):
-        begins_with_base = step.startswith("[internal] load metadata for")
+    internal = re.match(r"\[(?:[\w-]+ )?internal\] (.*)", step)
+    if not step or internal:
+        begins_with_base = internal is not None and internal[1].startswith("load metadata for")
         return _of_words(error, Kind.BASE if begins_with_base else Kind.DEFINITION)
     if re.match(r"\[[^\]]*\] FROM ", step):
         return _of_words(error, Kind.BASE)

@@ -1,7 +1,7 @@
 """Decide what to build: one frozen Target a service, and the Plan that holds them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ..errors import ConfigError, PushError
@@ -29,7 +29,12 @@ class Source:
     service: str
     target: str
     dockerfile: str
+    """Relative to the context."""
     bases: tuple[Base, ...]
+    context: str = "."
+    """Relative to the root."""
+    stage: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
     revision: str | None = None
     """The commit that last changed the service, with ``-dirty`` where the work tree differs."""
     committed: str | None = None
@@ -42,7 +47,9 @@ class Target:
 
     name: str
     service: str
+    context: str
     dockerfile: str
+    stage: str | None
     platforms: tuple[Platform, ...]
     references: tuple[str, ...]
     labels: Mapping[str, str]
@@ -74,6 +81,8 @@ class Plan:
 
     targets: tuple[Target, ...]
     request: Request
+    support: tuple[Target, ...] = ()
+    """Images that others of the run stand on: built where they are needed, and neither tagged nor exported."""
     stand_ins: bool = False
     """Whether any image stands on stand-in bases."""
     suffix: str = ""
@@ -85,22 +94,30 @@ class Plan:
         return tuple(reference for target in self.targets for reference in target.references)
 
 
-def make_plan(sources: Sequence[Source], request: Request) -> Plan:
-    """Plan one image for each source.
+def support_name(target: str) -> str:
+    """Return the bake target under which an image is what others stand on; no service's begins so."""
+    return f"_{target}"
 
-    Raises ConfigError when a tag has no room for its suffix, and PushError when images on
-    stand-in bases would leave this machine.
+
+def make_plan(sources: Sequence[Source], request: Request, *, others: Sequence[Source] = ()) -> Plan:
+    """Plan one image for each source; ``others`` are the repository's images that these may stand on.
+
+    Raises ConfigError when a tag has no room for its suffix or images stand on each other in a
+    circle, and PushError when images on stand-in bases would leave this machine.
     """
     if not sources:
         raise ConfigError("nothing to build")
+    known = {support_name(source.target): source for source in (*others, *sources)}
+    below = _below(sources, known)
     foreign = len(request.platforms) == 1 and request.platforms[0] != request.native
     ending = f"-{request.platforms[0].arch}" if foreign else ""
     tags = names.check_tags([f"{tag}{ending}" for tag in request.tags], source=f"a tag with its suffix {ending}")
     plan = Plan(
         targets=tuple(_target(source, request, tags) for source in sources),
         request=request,
+        support=tuple(replace(_target(source, request, ()), name=support_name(source.target)) for source in below),
         suffix=ending,
-        stand_ins=any(base.origin is Origin.STAND_IN for source in sources for base in source.bases),
+        stand_ins=any(_stands_in(source) for source in (*sources, *below)),
     )
     if plan.stand_ins and request.output is Output.PUSH and not names.is_loopback(request.registry):
         raise PushError(
@@ -108,6 +125,30 @@ def make_plan(sources: Sequence[Source], request: Request) -> Plan:
             hint="set container.mirror to a registry that has the real bases, or push where they can be had",
         )
     return plan
+
+
+def _below(sources: Sequence[Source], known: Mapping[str, Source]) -> tuple[Source, ...]:
+    """Return the sources that these stand on, each after what it stands on itself."""
+    done: dict[str, Source] = {}
+
+    def visit(source: Source, path: tuple[str, ...]) -> None:
+        if source.service in path:
+            circle = " on ".join([*path[path.index(source.service) :], source.service])
+            raise ConfigError(
+                f"images stand on each other in a circle: {circle}", hint="change one of their FROM lines"
+            )
+        for base in source.bases:
+            if base.origin is Origin.OWN and base.replacement is not None:
+                visit(known[base.replacement], (*path, source.service))
+                done[base.replacement] = known[base.replacement]
+
+    for source in sources:
+        visit(source, ())
+    return tuple(done.values())
+
+
+def _stands_in(source: Source) -> bool:
+    return any(base.origin is Origin.STAND_IN for base in source.bases)
 
 
 def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
@@ -120,15 +161,17 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
         labels["org.opencontainers.image.revision"] = source.revision
     if source.committed is not None:
         labels["org.opencontainers.image.created"] = source.committed
-    if any(base.origin is Origin.STAND_IN for base in source.bases):
+    if _stands_in(source):
         labels[BASES_LABEL] = Origin.STAND_IN.value
     return Target(
         name=source.target,
         service=source.service,
+        context=source.context,
         dockerfile=source.dockerfile,
+        stage=source.stage,
         platforms=request.platforms,
         references=tuple(f"{request.registry}/{source.service}:{tag}" for tag in tags),
         labels=labels,
-        args={"VERSION": request.version, "REVISION": source.revision or "unknown"},
+        args={"VERSION": request.version, "REVISION": source.revision or "unknown", **source.args},
         contexts=dict(context for base in source.bases if (context := base.named_context) is not None),
     )

@@ -52,8 +52,11 @@ def ready() -> None:
 def say(text: str = "") -> None:
     """Print a line."""
     ready()
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more, as under `| head`: the work goes on in silence
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:

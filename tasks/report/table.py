@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from ..plan.failures import Failure
 from ..plan.outcomes import Outcome, State
-from . import style
+from . import grid, style
 from .progress import mark
 
-WIDE = 240  # columns where nothing limits them
 SHORT_DIGEST = len("sha256:") + 12
 LAST_LINES = 12
 LONGEST_EXCERPT = 12
@@ -16,29 +15,12 @@ _HEADS = ("service", "state", "seconds", "size", "image", "digest")
 
 def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
     """Print the table, then each failure."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="", pad_edge=False)
-    for head in _HEADS:
-        right = head in {"seconds", "size"}
-        long = head in {"image", "digest"}  # where a terminal is narrow, these give way
-        table.add_column(
-            Text.from_ansi(style.paint(head, style.QUIET)),
-            justify="right" if right else "left",
-            no_wrap=not long,
-            overflow="ellipsis" if long else "fold",
-        )
-    for outcome in outcomes:
-        table.add_row(*(Text.from_ansi(cell) for cell in _row(outcome, budgets)))
-    style.ready()
-    Console(
-        width=None if style.live() else WIDE,
-        no_color=not style.coloured(),
-        force_terminal=style.coloured() or None,
-        highlight=False,
-    ).print(table)
+    grid.show(
+        _HEADS,
+        [_row(outcome, budgets) for outcome in outcomes],
+        right=("seconds", "size"),
+        giving=("image", "digest"),
+    )
     for outcome in outcomes:
         if outcome.failure is not None:
             _explain(outcome, outcome.failure)

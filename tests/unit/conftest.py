@@ -1,12 +1,12 @@
 """Begins what takes its time before the first test, so that the others run meanwhile."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from tests.unit import deaf
 
-_CTRL_C = pytest.StashKey["Future[deaf.Stopped]"]()
+_CTRL_C = pytest.StashKey[Future[deaf.Stopped]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

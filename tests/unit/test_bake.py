@@ -6,8 +6,8 @@ import pytest
 from tasks.plan.bake import definition, dumps
 from tasks.plan.bases import Base, Origin
 from tasks.plan.platforms import Platform
-from tasks.plan.targets import Output, Plan
-from tests.unit.samples import COMMITTED, REVISION, plan, source
+from tasks.plan.targets import Output, Plan, make_plan
+from tests.unit.samples import COMMITTED, REVISION, plan, request, source
 
 ALPINE = f"alpine:3.24.2@sha256:{'2' * 64}"
 AGENT: dict[str, Any] = {
@@ -36,6 +36,16 @@ def without(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 SHAPES: dict[str, tuple[Plan, dict[str, Any]]] = {
+    "from a stage, in a context of its own, with arguments": (
+        plan(source(context="apps/agent", dockerfile="Containerfile", stage="web", args={"A": "${B}", "VERSION": "9"})),
+        AGENT
+        | {
+            "context": "apps/agent",
+            "dockerfile": "Containerfile",
+            "target": "web",
+            "args": {"VERSION": "9", "REVISION": REVISION, "A": "$${B}"},
+        },
+    ),
     "loaded for this platform": (plan(), AGENT),
     "loaded for a foreign platform": (
         plan(platforms=(Platform.ARM64,)),
@@ -121,3 +131,16 @@ def test_what_is_printed_is_json_that_people_can_read() -> None:
     assert json.loads(text) == {"target": {"a": {"labels": {"title": "Übersicht"}}}}
     assert text.endswith("}\n")
     assert '      "labels": {\n        "title": "Übersicht"' in text
+
+
+def test_an_image_that_others_stand_on_is_a_target_without_tags_and_export() -> None:
+    base = source("base", bases=(STAND_IN,))
+    own = Base(reference="base:latest", origin=Origin.OWN, replacement="_base")
+    found = definition(make_plan([source(bases=(own,))], request(), others=[base]))
+    assert found["group"] == {"default": {"targets": ["agent"]}}
+    assert found["target"]["agent"]["contexts"] == {"base": "target:_base"}
+    below = found["target"]["_base"]
+    assert below["tags"] == []
+    assert below["output"] == ["type=cacheonly"]
+    assert below["dockerfile"] == "services/base/Dockerfile"
+    assert set(found["target"]) == {"agent", "_base"}

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.plan.bases import Base, Origin, hub_path, repository_of, resolve
+from tasks.plan.bases import Base, Origin, familiar, hub_path, repository_of, resolve
 
 PINNED = f"golang:1.27.2-alpine3.24@sha256:{'8' * 64}"
 STAND_INS = {"golang": f"localhost:5000/stand-ins/golang@sha256:{'1' * 64}"}
@@ -71,11 +71,33 @@ def test_a_mirror_of_the_hub_replaces_nothing_of_another_registry() -> None:
     assert resolve(["ghcr.io/a/b:1"], mirror="mirror.example", stand_ins={}) == (Base(reference="ghcr.io/a/b:1"),)
 
 
-def test_an_image_of_this_repository_stays_although_a_mirror_is_named() -> None:
-    assert resolve(["golang:1"], mirror="mirror.example", stand_ins=STAND_INS, own=["golang:1"]) == (
-        Base(reference="golang:1"),
-    )
+@pytest.mark.parametrize("reference", ["golang", "golang:1", "ghcr.io/acme/base:latest"])
+def test_an_image_of_this_repository_is_a_target_although_a_mirror_is_named(reference: str) -> None:
+    own = {"golang": "_golang", "ghcr.io/acme/base": "_golang"}
+    (base,) = resolve([reference], mirror="mirror.example", stand_ins=STAND_INS, own=own)
+    assert base.origin is Origin.OWN
+    assert base.named_context == (reference.removesuffix(":latest"), "target:_golang")
+
+
+def test_a_digest_names_a_published_image_and_no_target() -> None:
+    (base,) = resolve([PINNED], mirror=None, stand_ins={}, own={"golang": "_golang"})
+    assert base.named_context is None
 
 
 def test_each_base_comes_once() -> None:
     assert resolve(["a", "b", "a"], mirror=None, stand_ins={}) == (Base(reference="a"), Base(reference="b"))
+
+
+@pytest.mark.parametrize(
+    ("written", "looked_up"),
+    [
+        ("alpine", "alpine"),
+        ("alpine:latest", "alpine"),
+        ("docker.io/library/alpine:3", "alpine:3"),
+        ("docker.io/team/app:1", "team/app:1"),
+        ("ghcr.io/team/app:latest", "ghcr.io/team/app"),
+        (PINNED, PINNED),
+    ],
+)
+def test_a_named_context_has_the_name_that_buildkit_looks_up(written: str, looked_up: str) -> None:
+    assert familiar(written) == looked_up

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from tasks.discovery import discover
 from tasks.plan import dockerfile
-from tasks.services import discover, read_dockerfile
+from tasks.services import read_dockerfile
 from tests.support import ROOT
 
 REPOSITORY = discover(ROOT)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.discovery import discover
 from tasks.errors import ConfigError
-from tasks.services import Repository, Service, discover, read_dockerfile
+from tasks.services import Repository, Service, read_dockerfile
 from tests.support import Repo
 
 

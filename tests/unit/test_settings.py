@@ -6,9 +6,9 @@ from invoke.config import Config
 from invoke.context import Context
 
 from tasks import configuration, settings
+from tasks.discovery import discover
 from tasks.errors import ConfigError
 from tasks.plan.platforms import Platform
-from tasks.services import discover
 from tests.support import Repo
 
 
@@ -23,8 +23,8 @@ def context(root: Path) -> Context:
 
 
 def load(repo: Repo, **flags: object) -> settings.Settings:
-    configuration.check_file(repo.root)
-    return settings.load(context(repo.root), discover(repo.root), flags)
+    section = configuration.read_file(repo.root)
+    return settings.load(context(repo.root), discover(repo.root, section), flags)
 
 
 # Each setting's value at each place, from the one that wins to the default.
@@ -163,19 +163,44 @@ def test_the_version_stands_in_its_file(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        (None, "there is no file VERSION at the root\nhint: echo 0.1.0 > VERSION"),
-        (b"1.0+dirty\n", "the version in VERSION: 'v1.0+dirty' cannot be a tag"),
-        (b"1.0\n2.0\n", "the version in VERSION: 'v1.0\\n2.0' cannot be a tag"),
+        (b"1.0+dirty\n", "the version (VERSION): 'v1.0+dirty' cannot be a tag"),
+        (b"1.0\n2.0\n", "the version (VERSION): 'v1.0\\n2.0' cannot be a tag"),
         (b"\xff", "VERSION cannot be read: 'utf-8'"),
     ],
 )
-def test_a_version_that_is_no_tag_is_refused(repo: Repo, version: bytes | None, words: str) -> None:
-    (repo.root / "VERSION").unlink()
-    if version is not None:
-        (repo.root / "VERSION").write_bytes(version)
+def test_a_version_that_is_no_tag_is_refused(repo: Repo, version: bytes, words: str) -> None:
+    (repo.root / "VERSION").write_bytes(version)
     with pytest.raises(ConfigError) as caught:
         load(repo)
     assert words in str(caught.value)
+
+
+def test_without_the_file_git_says_the_version_and_else_it_is_dev(repo: Repo) -> None:
+    (repo.root / "VERSION").unlink()
+    assert load(repo).version == "dev"
+    commit = repo.commit()
+    assert load(repo).version == commit[:7]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("file", "there is no file VERSION at the root\nhint: echo 0.1.0 > VERSION"),
+        ("git", "container.version in invoke.yaml: git knows no version here"),
+        ("1.0 beta", "'v1.0 beta' cannot be a tag"),
+    ],
+)
+def test_a_source_of_the_version_that_has_none_is_named(repo: Repo, choice: str, words: str) -> None:
+    (repo.root / "VERSION").unlink()
+    repo.write("invoke.yaml", f"container:\n  version: {choice}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(repo)
+    assert words in str(caught.value)
+
+
+def test_a_version_may_be_written_in_the_file(repo: Repo) -> None:
+    repo.write("invoke.yaml", "container:\n  version: 7.0\n  project: p\n".replace("7.0", "'7.0'"))
+    assert load(repo).tags == ("latest", "v7.0")
 
 
 def test_without_a_service_there_is_nothing_to_build(tmp_path: Path) -> None:
@@ -191,15 +216,15 @@ def test_the_project_is_the_folders_name_where_none_is_set(tmp_path: Path, name:
     assert settings.project_of(context(root), discover(root)) == project
 
 
-def test_budgets_are_sizes_of_services_that_there_are(repo: Repo) -> None:
-    repo.write("invoke.yaml", "container:\n  budgets:\n    agent: 150MB\n    indexer: 1 gb\n    gone: 1KB\n")
-    assert load(repo).budgets == {"agent": 150_000_000, "indexer": 1_000_000_000}
+def test_budgets_are_sizes(repo: Repo) -> None:
+    repo.write("invoke.yaml", "container:\n  services:\n    agent: {budget: 150MB}\n    indexer: {budget: 1 gb}\n")
+    assert [service.budget for service in load(repo).services] == [150_000_000, 1_000_000_000]
 
 
-@pytest.mark.parametrize("size", ["150", "MB", "-1MB", "1.5GB", "abcMB", "[1]"])
+@pytest.mark.parametrize("size", ["150", "MB", "-1MB", "'1.5GB'", "abcMB"])
 def test_a_budget_that_is_no_size_is_refused(repo: Repo, size: str) -> None:
-    repo.write("invoke.yaml", f"container:\n  budgets:\n    agent: {size}\n")
-    with pytest.raises(ConfigError, match=r"container.budgets.agent: .* is not a size\nhint: for example 100MB"):
+    repo.write("invoke.yaml", f"container:\n  services:\n    agent: {{budget: {size}}}\n")
+    with pytest.raises(ConfigError, match=r"services.agent.budget: .* is not a size\nhint: for example 100MB"):
         load(repo)
 
 
@@ -222,10 +247,14 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("container: []\n", "invoke.yaml: container holds a list"),
         ("container: 0\n", "invoke.yaml: container holds a int"),
         ("container: text\n", "invoke.yaml: container holds a str"),
-        ("container:\n  budgets:\n", "invoke.yaml: container.budgets is empty"),
-        ("container:\n  budgets: 5\n", "invoke.yaml: container.budgets holds a int"),
+        ("container:\n  services:\n", "invoke.yaml: container.services is empty"),
+        ("container:\n  services: 5\n", "invoke.yaml: container.services holds a int"),
+        ("container:\n  services: {agent: 5}\n", "container.services.agent holds no key: value lines"),
+        ("container:\n  services: {agent: {prot: 1}}\n", "container.services.agent.prot\nhint: did you mean port?"),
+        ("container:\n  services: {agent: {budget: [1]}}\n", "container.services.agent.budget in invoke.yaml is a"),
+        ("container:\n  services: {agent: {args: 5}}\n", "container.services.agent.args holds a int"),
         ("container:\n  registy: x\n", "invoke.yaml: nothing reads container.registy\nhint: did you mean registry?"),
-        ("container:\n  9: x\n", "invoke.yaml: nothing reads container.9\nhint: known: project, registry"),
+        ("container:\n  9: x\n", "invoke.yaml: nothing reads container.9\nhint: known: project, "),
         ("container:\n  registry: {a: b}\n", "container.registry in invoke.yaml: {'a': 'b'} is not text"),
         ("container:\n  tags: true\n", "container.tags in invoke.yaml: True is not text\nhint: put it in quotes"),
         ("container:\n  tags: [1.10]\n", "container.tags in invoke.yaml: 1.1 is not text"),
@@ -237,14 +266,14 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
 def test_what_is_wrong_in_the_file_is_said_before_invoke_reads_it(repo: Repo, text: str, words: str) -> None:
     repo.write("invoke.yaml", text)
     with pytest.raises(ConfigError) as caught:
-        configuration.check_file(repo.root)
+        configuration.read_file(repo.root)
     assert words in str(caught.value)
 
 
 def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
     (repo.root / "invoke.yaml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"invoke\.yaml cannot be read: 'utf-8'"):
-        configuration.check_file(repo.root)
+        configuration.read_file(repo.root)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n"])
@@ -271,10 +300,11 @@ def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
-        configuration.check_file(repo.root)
+        configuration.read_file(repo.root)
     assert words in str(caught.value)
 
 
 def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
-    assert set(configuration.DEFAULTS) - set(PLACES) == {"budgets"}
-    assert set(PLACES) - set(configuration.DEFAULTS) == {"services", "progress"}
+    places_of_tests_of_their_own = {"services_dir", "dockerfile", "context", "version"}
+    assert set(configuration.DEFAULTS) - set(PLACES) == places_of_tests_of_their_own
+    assert set(PLACES) - set(configuration.DEFAULTS) == {"progress"}

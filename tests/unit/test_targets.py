@@ -5,7 +5,7 @@ import pytest
 from tasks.errors import ConfigError, PushError
 from tasks.plan.bases import Base, Origin
 from tasks.plan.platforms import Platform
-from tasks.plan.targets import Output
+from tasks.plan.targets import Output, Source, make_plan
 from tests.unit.samples import COMMITTED, REVISION, plan, request, source
 
 BOTH = (Platform.AMD64, Platform.ARM64)
@@ -101,3 +101,28 @@ def test_a_plan_cannot_be_changed() -> None:
     for value in (planned, planned.request, planned.targets[0]):
         with pytest.raises(dataclasses.FrozenInstanceError):
             value.__setattr__(dataclasses.fields(value)[0].name, None)
+
+
+def _standing_on(service: str, *others: str, **changed: object) -> Source:
+    own = tuple(Base(reference=other, origin=Origin.OWN, replacement=f"_{other}") for other in others)
+    return source(service, bases=own, **changed)
+
+
+def test_images_below_come_after_what_they_stand_on_themselves() -> None:
+    others = [_standing_on("middle", "bottom"), source("bottom")]
+    found = make_plan([_standing_on("top", "middle")], request(), others=others)
+    assert [target.name for target in found.support] == ["_bottom", "_middle"]
+    assert [target.name for target in found.targets] == ["top"]
+
+
+def test_images_in_a_circle_are_named() -> None:
+    circle = [_standing_on("one", "two"), _standing_on("two", "one")]
+    with pytest.raises(ConfigError, match="one on two on one"):
+        make_plan(circle, request())
+
+
+def test_what_an_image_stands_on_decides_whether_it_may_leave() -> None:
+    stand_in = Base(reference="alpine:3", origin=Origin.STAND_IN, replacement="localhost:1/alpine")
+    others = [source("base", bases=(stand_in,))]
+    with pytest.raises(PushError):
+        make_plan([_standing_on("top", "base")], request(output=Output.PUSH), others=others)

@@ -117,7 +117,7 @@ def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
         root=packages.is_root(),
         packages=packages.can_install(),
         service=_SYSTEMD.is_dir() and any((Path(folder) / "docker.service").exists() for folder in _SERVICE_FOLDERS),
-        foreign_engine=bool(set(processes.named("dockerd")) - set(processes.find(place.engine))),
+        foreign_engine=any(not private.is_private(pid) for pid in processes.named("dockerd")),
         ours=private.running() and private.recorded_socket() == socket,
         usual=usual,
         own_socket=place.socket,

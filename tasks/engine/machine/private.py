@@ -86,6 +86,12 @@ def recorded_socket() -> Path | None:
     return Path(str(hosts[0]).removeprefix("unix://")) if isinstance(hosts, list) and hosts else None
 
 
+def is_private(pid: int) -> bool:
+    """Return whether a dockerd is a private engine, of this or another cache folder: none minds its neighbours."""
+    ending = "/".join(layout().config.parts[-3:])
+    return any(word.endswith(f"/{ending}") for word in processes.command_line(pid))
+
+
 def running() -> bool:
     """Return whether the private engine's process is there."""
     return bool(processes.find(layout().engine))
@@ -96,14 +102,21 @@ def ensure_started(socket: Path) -> reach.Engine:
 
     Raises EngineError: a package could not be had, or the engine did not get up (with its own last words).
     """
+    _require_socket_place(socket)
     place = layout()
     root = packages.unpacked(packages.ENGINE)
     packages.ensure_installed(_PROGRAMS)
     if running():
-        found = _wait(socket) if recorded_socket() == socket else None
+        elsewhere = recorded_socket()
+        if elsewhere is not None and elsewhere != socket and reach.look(elsewhere).answers:
+            raise EngineError(
+                f"the private engine runs on {elsewhere}, and is not moved to {socket}",
+                hint="unset DOCKER_HOST, or stop it first: inv container-setup --down",
+            )
+        found = _wait(socket) if elsewhere == socket else None
         if found is not None:
             return found
-        processes.stop(place.engine)  # it listens elsewhere, or hangs
+        processes.stop(place.engine)  # it hangs
     _clear(place, socket)
     bridge.ensure(place.bridge)
     files.write_json(place.config, configuration(place, socket))
@@ -167,6 +180,15 @@ def last_words(log: Path) -> str:
         return "it said nothing"
     telling = [line for line in lines if "level=error" in line or "level=fatal" in line or "failed" in line]
     return (telling or lines or ["it said nothing"])[-1].strip()
+
+
+def _require_socket_place(socket: Path) -> None:
+    """Refuse a path that something else than a socket has, before anything is started for it."""
+    if socket.exists() and not socket.is_socket():
+        raise EngineError(
+            f"{socket} is no socket, so no engine can listen there",
+            hint="unset DOCKER_HOST, or name a path that is free",
+        )
 
 
 def _clear(place: Layout, socket: Path) -> None:

@@ -1,0 +1,150 @@
+"""Find the services: the folders that hold a Dockerfile, and what invoke.yaml says of them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .services import RESERVED, Repository, Service, folders_above, join
+
+
+def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository:
+    """Find the services of a repository, sorted by name; ``section`` is ``container`` of invoke.yaml.
+
+    Raises ConfigError for a folder or a name that cannot be a service's, and for settings of services
+    that are not there.
+    """
+    section = section or {}
+    folders = _patterns(section)
+    file = str(section.get("dockerfile") or "Dockerfile")
+    own_context = _own_context(section.get("context"), "container.context")
+    found: dict[str, Service] = {}
+    for folder in _candidates(root, folders):
+        name = folder.rpartition("/")[2]
+        service = Service(name, folder, file, own_context)
+        if not os.path.lexists(root / service.dockerfile):
+            continue
+        _check_name(name, folder)
+        if name in found:
+            raise ConfigError(f"{found[name].folder} and {folder} have one name", hint="rename one of the folders")
+        found[name] = service
+    configured = _configured(root, folders, section, Service("", "", file, own_context), found)
+    placed = {service.folder for service in configured.values()}
+    kept = {name: service for name, service in found.items() if service.folder not in placed}
+    services = tuple(sorted({**kept, **configured}.values(), key=lambda service: service.name))
+    _check_tasks(services)
+    return Repository(root, services, folders)
+
+
+def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
+    given = os.environ.get("INVOKE_CONTAINER_SERVICES_DIR", section.get("services_dir"))
+    if given is None:
+        return ("services",)
+    patterns = tuple(str(item) for item in given) if isinstance(given, list) else tuple(str(given).split(","))
+    for pattern in patterns:
+        if not pattern or pattern.startswith("/") or ".." in pattern.split("/") or "**" in pattern:
+            raise ConfigError(
+                f"container.services_dir: {pattern!r} is not a folder of this repository",
+                hint="for example services, or apps/*, or . for the root",
+            )
+    return patterns
+
+
+def _candidates(root: Path, patterns: tuple[str, ...]) -> Iterator[str]:
+    seen: set[str] = set()
+    for above in folders_above(root, patterns):
+        try:
+            names = sorted(entry.name for entry in os.scandir(root / above) if not entry.name.startswith("."))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"{above}/ cannot be read: {error.strerror}") from error
+        for name in names:
+            folder = join(above, name)
+            if folder not in seen:
+                seen.add(folder)
+                yield folder
+
+
+def _configured(
+    root: Path, folders: tuple[str, ...], section: Mapping[str, Any], plain: Service, found: Mapping[str, Service]
+) -> dict[str, Service]:
+    """Return the services that invoke.yaml names, with what it says of them."""
+    from .plan.sizes import parse_size
+
+    services: dict[str, Service] = {}
+    for name, entry in (section.get("services") or {}).items():
+        place = f"container.services.{name}"
+        service = found.get(str(name)) if entry.get("folder") is None else None
+        service = service or _placed(Repository(root, tuple(found.values()), folders), str(name), entry, plain)
+        _check_name(str(name), place)
+        port, budget = entry.get("port"), entry.get("budget")
+        if port is not None and not (str(port).isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - TCP's
+            raise ConfigError(f"{place}.port: {port!r} is not a port", hint="a number from 1 to 65535")
+        services[str(name)] = replace(
+            service,
+            file=str(entry.get("dockerfile") or service.file),
+            own_context=_own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
+            stage=None if entry.get("target") is None else str(entry["target"]),
+            args={str(key): str(value) for key, value in (entry.get("args") or {}).items()},
+            port=None if port is None else int(port),
+            budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
+        )
+    return services
+
+
+def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: Service) -> Service:
+    """Return a service that has no Dockerfile of the usual name in a folder of its own."""
+    place, root = f"container.services.{name}", repository.root
+    folder = entry.get("folder")
+    if folder is not None:
+        text = str(folder).rstrip("/")
+        if text.startswith("/") or ".." in text.split("/") or not (root / text).is_dir():
+            raise ConfigError(f"{place}.folder: {folder!r} is not a folder of this repository")
+        return replace(plain, name=name, folder=text or ".")
+    for above in folders_above(root, repository.folders):
+        if "/" not in name and (root / join(above, name)).is_dir():
+            return replace(plain, name=name, folder=join(above, name))
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [service.name for service in repository.services], n=1)
+    raise ConfigError(
+        f"{place}: there is no service {name!r}",
+        hint=f"did you mean {near[0]}?" if near else "say where it lies: folder: path/to/it",
+    )
+
+
+def _own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
+    if value is None:
+        return otherwise
+    if value not in {"root", "service"}:
+        raise ConfigError(f"{place}: {value!r} is not a kind of context", hint="choose from root, service")
+    return value == "service"
+
+
+def _check_name(name: str, place: str) -> None:
+    from .plan.names import is_service
+
+    if name in RESERVED:
+        raise ConfigError(
+            f"{place}: container-build-{name} already builds every service for linux/{name}",
+            hint="rename the folder",
+        )
+    if not is_service(name):
+        above = place.removesuffix(name)
+        raise ConfigError(
+            f"{above}{name!r} cannot be an image's name",
+            hint="lower-case letters and digits, joined by '.', '_' or '-'; rename the folder",
+        )
+
+
+def _check_tasks(services: tuple[Service, ...]) -> None:
+    for first in services:
+        for second in services:
+            if first.name < second.name and first.task_name == second.task_name:
+                raise ConfigError(
+                    f"{first.folder} and {second.folder} would share the task container-build-{first.task_name}",
+                    hint="rename one of the folders",
+                )

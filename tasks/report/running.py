@@ -1,0 +1,124 @@
+"""What a person sees of a run: what is on its way up, the table of addresses, and the logs."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from colorama import Fore
+
+from ..plan.conditions import Condition, Health
+from ..plan.running import Container, Launch
+from . import grid, style
+
+LAST_LINES = 20
+_HEADS = ("service", "state", "url", "container")
+# Red and green say bad and good elsewhere.
+_COLOURS = (Fore.CYAN, Fore.YELLOW, Fore.MAGENTA, Fore.BLUE, Fore.LIGHTCYAN_EX, Fore.LIGHTMAGENTA_EX, Fore.LIGHTBLUE_EX)
+_STATES = {
+    Health.HEALTHY: ("healthy", style.GOOD),
+    Health.UNHEALTHY: ("unhealthy", style.BAD),
+    Health.STARTING: ("starting", style.BUSY),
+    Health.NONE: ("no health check", style.WARN),
+}
+
+
+def replaced(containers: Sequence[Container]) -> None:
+    """Say which containers of an earlier run go."""
+    if containers:
+        style.say(f"Replaces what an earlier run left: {', '.join(one.name for one in containers)}")
+
+
+@contextmanager
+def coming(services: Sequence[str]) -> Iterator[Callable[[Sequence[str]], None]]:
+    """Show which services are not up yet: in one live line on a terminal, once elsewhere."""
+    if not style.live():
+        style.say(f"Starting {', '.join(services)}")
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    style.ready()
+    console = Console(no_color=not style.coloured(), highlight=False)
+    with console.status(_waiting(services)) as status:
+        yield lambda names: status.update(_waiting(names))
+
+
+def _waiting(services: Sequence[str]) -> str:
+    return f"Waiting for {', '.join(services)}"
+
+
+def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
+    """Print the table of services and their addresses."""
+    states = {condition.service: condition for condition in conditions}
+    rows = [(launch.service, _state(states[launch.service]), launch.url, launch.name) for launch in launches]
+    grid.show(_HEADS, rows, giving=("container",))
+
+
+def _state(condition: Condition) -> str:
+    word, colour = _STATES[condition.health]
+    return style.paint(word, colour)
+
+
+def failure(condition: Condition, lines: Sequence[str]) -> None:
+    """Print what is wrong with a service, and the last it wrote."""
+    style.say(f"{style.paint(condition.service, style.STRONG)} {style.paint(style.safe(condition.problem), style.BAD)}")
+    for line in lines:
+        style.say(f"    | {style.safe(line)}")
+    if not lines:
+        style.say("    it has written nothing")
+    if any("Read-only file system" in line for line in lines):
+        style.say("    its root cannot be written: data belongs in a volume, and what is temporary in memory")
+
+
+class Log:
+    """Lines of several services, each with its service in front; threads may share it."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        """Give each service its colour."""
+        self._lock = Lock()
+        width = max(map(len, services), default=0)
+        self._fronts = {
+            service: style.paint(f"{service:<{width}} |", _COLOURS[number % len(_COLOURS)])
+            for number, service in enumerate(services)
+        }
+
+    def line(self, service: str, text: str) -> None:
+        """Print a line that a service wrote."""
+        with self._lock:
+            style.say(f"{self._fronts[service]} {style.safe(text)}")
+
+    def ended(self, service: str, how: str, *, bad: bool, others: int) -> None:
+        """Print that a service has ended, while so many others go on."""
+        rest = f"; {others} {'goes' if others == 1 else 'go'} on" if others else ""
+        with self._lock:
+            style.say(f"{self._fronts[service]} {style.paint(how, style.BAD if bad else style.WARN)}{rest}")
+
+
+def following() -> None:
+    """Say how the logs that follow end."""
+    style.say("Ctrl-C stops all of them. Their logs:")
+
+
+def stopping(count: int, word: str) -> None:
+    """Say that the end has begun."""
+    if style.live():
+        style.say()  # the terminal has written ^C
+    style.say(f"{word}: stopping {_counted(count)}; again to kill")
+
+
+def stopped(count: int) -> None:
+    """Say that nothing is left."""
+    style.say(f"Stopped {_counted(count)}; nothing of this run is left.")
+
+
+def _counted(count: int) -> str:
+    return f"{count} service{'' if count == 1 else 's'}"
+
+
+def let_go() -> None:
+    """Give up a standard output that nobody reads any more, so that the rest of a run can end in order."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

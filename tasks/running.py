@@ -1,0 +1,174 @@
+"""The flow behind container-run and container-stop: decide, build what is missing, start, wait, follow, stop."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import pipeline
+from .engine import api, ports
+from .engine.containers import Containers
+from .engine.fleet import Broke, Ended, Fleet, stop
+from .engine.interrupts import Interrupts
+from .engine.machine import reach
+from .errors import BuildError, Interrupted, VerifyError
+from .plan import dockerfile, running
+from .plan.conditions import Stand
+from .plan.targets import Output
+from .report import running as report
+from .report import style
+from .services import read_dockerfile
+
+if TYPE_CHECKING:
+    from .plan.conditions import Condition, Exit
+    from .plan.running import Decision, Launch
+    from .services import Repository
+    from .settings import Settings
+
+POLL = 0.3  # seconds between two looks at containers that come up
+
+
+def run(settings: "Settings", repository: "Repository", engine: api.Engine, door: Containers, *, detach: bool) -> None:
+    """Start the images, show where they answer, and follow them until they end or a person ends them.
+
+    Raises ConfigError for names and ports that others have, BuildError for an image that could
+    not be built, VerifyError for a container that does not come up or fails, and Interrupted
+    when a run was ended before all were up, or killed.
+    """
+    launches = _launches(settings, repository)
+    decision = _decide(launches, door)
+    if _build_missing(launches, settings, repository, engine):
+        decision = _decide(launches, door)  # a build takes its time
+    fleet, keep = Fleet(door), False
+    with Interrupts(fleet.wake) as interrupts:
+        report.replaced(decision.replaced)
+        stop(door, [container.id for container in decision.replaced], interrupts)
+        try:
+            conditions = _up(fleet, launches, interrupts)
+            report.show(launches, conditions)
+            keep = detach
+            if detach:
+                style.say("Next: inv container-stop")
+                return
+            how_ended = _follow(fleet, interrupts)
+        except BrokenPipeError:
+            report.let_go()
+            return
+        finally:
+            killed = False if keep else fleet.stop(interrupts)
+    report.stopped(len(launches))
+    _judge(how_ended, killed=killed)
+
+
+def _launches(settings: "Settings", repository: "Repository") -> tuple["Launch", ...]:
+    return tuple(
+        running.Launch(
+            project=settings.project,
+            service=service.name,
+            image=f"{settings.registry}/{service.name}:{settings.tags[0]}",
+            port=service.port or dockerfile.exposed_port(read_dockerfile(repository, service)),
+        )
+        for service in settings.services
+    )
+
+
+def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
+    wanted = [launch.port for launch in launches if launch.port is not None]
+    # Of the ports of another machine its engine knows no more than those of its containers.
+    here = reach.endpoint().startswith(("unix://", "npipe://"))
+    decision = running.decide(launches, door.found(), ports.taken(wanted) if here else {})
+    if decision.conflicts:
+        raise running.refusal(decision.conflicts)
+    return decision
+
+
+def _build_missing(
+    launches: Sequence["Launch"], settings: "Settings", repository: "Repository", engine: api.Engine
+) -> bool:
+    there = engine.ids([launch.image for launch in launches])
+    missing = [launch.service for launch in launches if launch.image not in there]
+    if not missing:
+        return False
+    style.say(f"Not in the image store, so built first: {', '.join(missing)}")
+    chosen = tuple(service for service in settings.services if service.name in missing)
+    pipeline.run(replace(settings, services=chosen), repository, output=Output.LOAD, print_only=False)
+    there = engine.ids([launch.image for launch in launches])
+    for launch in launches:
+        if launch.image not in there:
+            raise BuildError(
+                f"{launch.image} was built, and the engine does not have it",
+                hint="does the builder load into another engine? docker buildx ls shows them",
+            )
+    return True
+
+
+def _up(fleet: Fleet, launches: Sequence["Launch"], interrupts: Interrupts) -> tuple["Condition", ...]:
+    """Start the containers and wait until all are up."""
+    with report.coming([launch.service for launch in launches]) as show:
+        _require_patience(interrupts)
+        fleet.start(launches)
+        began = time.monotonic()
+        while True:
+            _require_patience(interrupts)
+            conditions = fleet.conditions()
+            stands = {one.service: one.stand(time.monotonic() - began) for one in conditions}
+            if Stand.COMING not in stands.values() or Stand.FAILED in stands.values():
+                break
+            show([service for service, stand in stands.items() if stand is Stand.COMING])
+            fleet.next(POLL)
+    failed = [one for one in conditions if stands[one.service] is Stand.FAILED]
+    for one in failed:
+        report.failure(one, fleet.last_lines(one.service, report.LAST_LINES))
+    if failed:
+        raise VerifyError(
+            f"{len(failed)} of {len(conditions)} did not come up: {', '.join(one.service for one in failed)}",
+            hint=f"above is the last that they wrote; again: inv container-run --services "
+            f"{','.join(one.service for one in failed)}",
+        )
+    return conditions
+
+
+def _require_patience(interrupts: Interrupts) -> None:
+    if interrupts.count:
+        raise Interrupted(f"stopped by {interrupts.word} before all services were up; nothing of this run is left")
+
+
+def _follow(fleet: Fleet, interrupts: Interrupts) -> dict[str, "Exit"] | None:
+    """Show what the services write; return how each ended, or None when a person ended the run."""
+    log = report.Log(fleet.services)
+    ended: dict[str, Exit] = {}
+    report.following()
+    fleet.follow(log.line)
+    while len(ended) < len(fleet.services) and not interrupts.count:
+        match fleet.next():
+            case Ended(service, how):
+                ended[service] = how
+                log.ended(service, str(how), bad=how.bad, others=len(fleet.services) - len(ended))
+            case Broke(error):
+                raise error
+    if not interrupts.count:
+        return ended
+    report.stopping(len(fleet.services) - len(ended), interrupts.word)
+    return None
+
+
+def _judge(how_ended: dict[str, "Exit"] | None, *, killed: bool) -> None:
+    if killed:
+        raise Interrupted("killed: what the services still had to do is lost")
+    bad = [service for service, how in (how_ended or {}).items() if how.bad]
+    if bad:
+        raise VerifyError(
+            f"every service has ended, by a fault of {', '.join(bad)}", hint="what they wrote last is above"
+        )
+
+
+def stop_all(project: str, services: Sequence[str], door: Containers) -> None:
+    """Stop and remove what container-run of a project has left running, and say what that was."""
+    mine = running.own(door.found(), project, services)
+    if not mine:
+        style.say(f"Nothing of {project} runs.")
+        return
+    with Interrupts(lambda: None) as interrupts:
+        killed = stop(door, [container.id for container in mine], interrupts)
+    for container in mine:
+        style.say(f"{'killed' if killed else 'stopped'} {container.service} ({container.name})")

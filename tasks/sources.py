@@ -1,0 +1,77 @@
+"""Read what a plan is made from: the services' Dockerfiles, what takes the place of their bases, their history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .engine import git
+from .engine.machine import stand_ins
+from .plan import bases, dockerfile
+from .plan.targets import Source, support_name
+from .services import Repository, Service, read_dockerfile
+
+
+def gather(
+    services: Sequence[Service], repository: Repository, *, registry: str, mirror: str | None
+) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
+    """Return the sources of these services, and those of the repository's other images that they stand on.
+
+    Raises ConfigError for a Dockerfile that cannot be read.
+    """
+    replacing = _replacing(repository, registry, mirror)
+    chosen = {service.name for service in services}
+    others = (one for one in _stood_on(services, repository, replacing) if one.name not in chosen)
+    return (
+        tuple(_source(service, repository, replacing) for service in services),
+        tuple(_source(service, repository, replacing) for service in others),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Replacing:
+    """What takes the place of bases."""
+
+    mirror: str | None
+    stand_ins: Mapping[str, str]
+    own: Mapping[str, str]
+
+    def bases(self, repository: Repository, service: Service) -> tuple[bases.Base, ...]:
+        references = dockerfile.references(read_dockerfile(repository, service), service.args)
+        own = {name: target for name, target in self.own.items() if target != support_name(service.target)}
+        return bases.resolve(references, mirror=self.mirror, stand_ins=self.stand_ins, own=own)
+
+
+def _replacing(repository: Repository, registry: str, mirror: str | None) -> _Replacing:
+    own = {
+        name: support_name(service.target)
+        for service in repository.services
+        for name in (service.name, f"{registry}/{service.name}")
+    }
+    return _Replacing(mirror, stand_ins.recorded(), own)
+
+
+def _stood_on(services: Sequence[Service], repository: Repository, replacing: _Replacing) -> tuple[Service, ...]:
+    """Return the services whose images these stand on, however far below."""
+    by_target = {support_name(service.target): service for service in repository.services}
+    found: dict[str, Service] = {}
+    waiting = list(services)
+    while waiting:
+        for base in replacing.bases(repository, waiting.pop()):
+            if base.origin is bases.Origin.OWN and base.replacement is not None and base.replacement not in found:
+                found[base.replacement] = by_target[base.replacement]
+                waiting.append(by_target[base.replacement])
+    return tuple(found.values())
+
+
+def _source(service: Service, repository: Repository, replacing: _Replacing) -> Source:
+    change = git.last_change(repository.root, service.folder)
+    return Source(
+        service=service.name,
+        target=service.target,
+        context=service.context,
+        dockerfile=service.file if service.own_context else service.dockerfile,
+        stage=service.stage,
+        args=service.args,
+        bases=replacing.bases(repository, service),
+        revision=change.revision if change else None,
+        committed=change.committed if change else None,
+    )
