@@ -6,7 +6,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, configuration, push, run, setup
+from . import build, clean, config, configuration, push, run, setup
 from .discovery import discover
 
 
@@ -22,6 +22,7 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
         *run.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
+        *config.tasks(repository),
         *more,
     )
     found.configure({"container": configuration.DEFAULTS})

@@ -1,12 +1,15 @@
 """container-push: every image for the platforms asked for, under every tag, in the registry."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.tasks import Task
 
 from . import flags
 from .services import Repository
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 
 def tasks(repository: Repository) -> list[Task[Any]]:
@@ -19,7 +22,7 @@ def tasks(repository: Repository) -> list[Task[Any]]:
         wanted = settings.load(c, repository, values)
         if not values["print"]:
             _require_clean_tree(repository)
-            _require_registry(wanted.registry)
+            _require_registry(wanted)
         pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
 
     doc = "Build the images and push every tag; needs a clean work tree and a registry that answers."
@@ -31,8 +34,6 @@ def _require_clean_tree(repository: Repository) -> None:
     from .errors import ConfigError
 
     changed = git.uncommitted(repository.root)
-    if changed is None:
-        raise ConfigError("what is pushed must have a commit: this is not a git checkout", hint="git init, git commit")
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - three names fit a line
         raise ConfigError(
@@ -41,7 +42,7 @@ def _require_clean_tree(repository: Repository) -> None:
         )
 
 
-def _require_registry(registry: str) -> None:
-    from .engine import registry as door
+def _require_registry(wanted: "Settings") -> None:
+    from .engine import registry, trust
 
-    door.require(registry)
+    registry.require(wanted.registry, trust.bundle(wanted.ca, wanted.root))

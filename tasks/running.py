@@ -48,7 +48,7 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
             report.show(launches, conditions)
             keep = detach
             if detach:
-                style.say("Next: inv container-stop")
+                report.detached(launches)
                 return
             how_ended = _follow(fleet, interrupts)
         except BrokenPipeError:

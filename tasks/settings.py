@@ -85,6 +85,36 @@ def load(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One setting as it stands, and the place that decided it."""
+
+    key: str
+    value: str
+    source: str
+
+
+def explain(c: "Context", repository: "Repository") -> tuple[Explained, ...]:
+    """Return every setting with its value and where that came from: environment, invoke.yaml or default.
+
+    Raises ConfigError for a value that cannot be used.
+    """
+    from .configuration import SETTINGS
+
+    read = _Reader(flags={}, config=c.config.get("container", {}), environment=os.environ)
+    decided = load(c, repository, {}) if repository.services else None
+    found = []
+    for setting in SETTINGS:
+        value, source = read.optional(setting.key, setting.variable)
+        if value is None:
+            known = getattr(decided, setting.key, None)
+            text = ",".join(known) if isinstance(known, tuple) else str(known or setting.default)
+            found.append(Explained(setting.key, text, "default"))
+        else:
+            found.append(Explained(setting.key, value, source))
+    return tuple(found)
+
+
 def project_of(c: "Context", repository: "Repository") -> str:
     """Return the project's name alone, for tasks that build nothing.
 

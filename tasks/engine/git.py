@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EngineError
+from ..errors import ConfigError, EngineError
 from .process import run
 
 
@@ -49,12 +49,19 @@ def last_change(root: Path, path: str) -> Change | None:
     return Change(f"{revision}-dirty" if changed else revision, committed)
 
 
-def uncommitted(root: Path) -> tuple[str, ...] | None:
-    """Return the paths that differ from the commit checked out; None outside a checkout."""
-    text = _git(root, "status", "--porcelain", "-z")
-    if text is None:
-        return None
-    entries = iter(text.split("\0"))
+def uncommitted(root: Path) -> tuple[str, ...]:
+    """Return the paths that differ from the commit checked out.
+
+    Raises ConfigError, in git's own words, where it cannot tell: no checkout, or somebody else's.
+    """
+    done = run("git", "-C", root, "status", "--porcelain", "-z", env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"})
+    if not done.ok:
+        said = next((line for line in done.stderr.splitlines() if line.startswith("fatal:")), done.last_line)
+        raise ConfigError(
+            f"what is pushed must have a commit; git says: {said.removeprefix('fatal: ')}",
+            hint="git init and git commit; for another user's checkout: git config --global --add safe.directory PATH",
+        )
+    entries = iter(done.stdout.split("\0"))
     found = []
     for entry in entries:
         state, path = entry[:2], entry[3:]

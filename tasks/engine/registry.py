@@ -1,5 +1,7 @@
 """Ask a registry over HTTP whether it answers."""
 
+from pathlib import Path
+
 from ..errors import PushError
 from ..plan.names import is_loopback
 
@@ -15,8 +17,8 @@ def host_of(registry: str) -> str:
     return first
 
 
-def require(registry: str) -> None:
-    """See that a registry answers, whoever may use it.
+def require(registry: str, bundle: Path | None = None) -> None:
+    """See that a registry answers, whoever may use it; ``bundle`` holds the authorities that this machine trusts.
 
     Raises PushError with the reason when it does not.
     """
@@ -28,7 +30,11 @@ def require(registry: str) -> None:
     no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
     try:
         answer = requests.get(
-            f"{scheme}://{host}/v2/", timeout=TIMEOUT, allow_redirects=False, proxies=no_proxy if near else None
+            f"{scheme}://{host}/v2/",
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            proxies=no_proxy if near else None,
+            verify=True if bundle is None else str(bundle),
         )
     except requests.RequestException as error:
         raise PushError(
@@ -39,6 +45,8 @@ def require(registry: str) -> None:
         raise PushError(
             f"{host} does not answer as a registry: HTTP {answer.status_code} for /v2/", hint="check --registry"
         )
+    if "html" in answer.headers.get("content-type", ""):  # a proxy's page, with whatever code
+        raise PushError(f"{host} does not answer as a registry, but with a page for people", hint="check --registry")
 
 
 def _reason(error: BaseException) -> str:

@@ -52,6 +52,22 @@ def copy_bundle(root: Path, bundle: Path) -> str:
     return f"{FOLDER}/{target.name}"
 
 
+def write_new(root: Path, name: str, text: str) -> Path:
+    """Write a file at the root that is not there yet, and return its path.
+
+    Raises ConfigError where it is there already, or cannot be written.
+    """
+    path = root / name
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{name} is there already, and was left alone", hint="edit it, or move it away") from None
+    except OSError as error:
+        raise ConfigError(f"{name} cannot be written: {error.strerror}") from error
+    return path
+
+
 @contextlib.contextmanager
 def alone(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Let one run at a time build in this checkout; ``waiting`` is called when another one does."""

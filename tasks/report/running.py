@@ -96,6 +96,12 @@ class Log:
             style.say(f"{self._fronts[service]} {style.paint(how, style.BAD if bad else style.WARN)}{rest}")
 
 
+def detached(launches: Sequence[Launch]) -> None:
+    """Say what to type next, now that they are left running."""
+    style.say(f"Left running; logs: docker logs -f {launches[0].name}")
+    style.say("Next: inv container-stop")
+
+
 def following() -> None:
     """Say how the logs that follow end."""
     style.say("Ctrl-C stops all of them. Their logs:")

@@ -33,6 +33,7 @@ def paint(text: str, colour: str) -> str:
 
 def safe(text: str) -> str:
     """Return text of a foreign program without anything that could move a terminal's cursor."""
+    text = text.rstrip("\r").rpartition("\r")[2]  # a progress bar's last state
     return _CONTROL.sub("", text.replace("\t", "    ").replace("\n", " "))
 
 

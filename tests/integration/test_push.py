@@ -39,7 +39,7 @@ def test_every_tag_arrives_with_both_platforms(tiny: Repo, registry: str) -> Non
 
 def test_a_work_tree_that_is_not_clean_is_refused(tiny: Repo, registry: str) -> None:
     tiny.service("one", "COPY services/one/word /word")
-    tiny.inv("container-push", "--registry", registry).fails(2, "not a git checkout")
+    tiny.inv("container-push", "--registry", registry).fails(2, "not a git repository")
     tiny.commit()
     tiny.write("services/one/word", "changed\n")
     tiny.inv("container-push", "--registry", registry).fails(2, "not clean", "services/one/word")

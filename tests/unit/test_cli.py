@@ -27,8 +27,11 @@ ALWAYS = [
     "container-build-amd64",
     "container-build-arm64",
     "container-clean",
+    "container-config",
     "container-push",
+    "container-run",
     "container-setup",
+    "container-stop",
 ]
 # asyncio is in the list for an Invoke that does not load it itself.
 HEAVY = ("python_on_whales", "docker", "rich", "asyncio", "requests", "filelock", "platformdirs", "pydantic")

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.engine import git
+from tasks.errors import ConfigError, EngineError
 from tests.support import Repo
 
 DATE = "2026-11-24T08:00:00+02:00"
@@ -23,13 +24,15 @@ def test_outside_a_checkout_git_knows_nothing(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git.head(tmp_path) is None
     assert git.last_change(tmp_path, ".") is None
-    assert git.uncommitted(tmp_path) is None
+    with pytest.raises((ConfigError, EngineError)):
+        git.uncommitted(tmp_path)
 
 
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git.head(tmp_path) is None
-    assert git.uncommitted(tmp_path) is None
+    with pytest.raises((ConfigError, EngineError)):
+        git.uncommitted(tmp_path)
 
 
 def test_before_the_first_commit_there_is_no_head_but_there_are_changes(repo: Repo) -> None:
@@ -74,7 +77,7 @@ def test_what_is_uncommitted_is_listed_whole_whatever_its_name(checkout: Repo) -
     for name in ("a", "with space", "ü\n2", 'quo"te'):
         checkout.write(name, "")
     (checkout.root / "services/agent/Dockerfile").unlink()
-    assert sorted(git.uncommitted(checkout.root) or ()) == sorted(
+    assert sorted(git.uncommitted(checkout.root)) == sorted(
         ["a", "with space", "ü\n2", 'quo"te', "services/agent/Dockerfile"]
     )
 

@@ -97,7 +97,7 @@ def test_colour_is_where_it_is_wanted(
         (f"{ESC}[2J{ESC}[1;1H{ESC}[?25lx", "x"),
         (f"{ESC}]0;title\x07x{ESC}]8;;http://a{ESC}\\y", "xy"),
         (f"{ESC}cx", "cx"),
-        ("a\rb\x08c\x00d\x7fe\x9bf", "abcdef"),
+        ("a\rb\x08c\x00d\x7fe\x9bf", "bcdef"),
         ("a\tb", "a    b"),
         ("a\nb", "a b"),
     ],

@@ -1,0 +1,39 @@
+"""container-config: what is set, by whom, and how to begin."""
+
+import sys
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import Repository
+
+INIT = flags.Flag("init", False, "Write a commented invoke.yaml to begin with; an existing one is left alone.")
+SCHEMA = flags.Flag("schema", False, "Print the JSON schema of invoke.yaml, for editors.")
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-config."""
+
+    def body(c: Context, values: dict[str, Any]) -> None:
+        run(c, repository, init=bool(values["init"]), schema=bool(values["schema"]))
+
+    doc = "Show each setting, its value and where that came from."
+    return [flags.make_task("container-config", doc, (INIT, SCHEMA), body)]
+
+
+def run(c: Context, repository: Repository, *, init: bool, schema: bool) -> None:
+    """Print the schema, write the starter file, or show the settings."""
+    from . import settings
+    from .configuration import FILE
+    from .engine import workspace
+    from .plan import schema as schemas
+    from .report import config as report
+
+    if schema:
+        sys.stdout.write(schemas.dumps())
+    elif init:
+        report.written(workspace.write_new(repository.root, FILE, schemas.starter()))
+    else:
+        report.show(settings.explain(c, repository), repository.services)

@@ -1,0 +1,61 @@
+"""The JSON schema of invoke.yaml, and a commented file to begin with: both from the table of settings."""
+
+import json
+from typing import Any
+
+from ..configuration import SERVICE_SETTINGS, SETTINGS, Setting
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema, in the draft that editors know best."""
+    service = _object(SERVICE_SETTINGS)
+    service["properties"]["args"] = {
+        "type": "object",
+        "description": "Build arguments.",
+        "additionalProperties": {"type": ["string", "number"]},
+    }
+    container = _object(SETTINGS)
+    container["properties"]["services"] = {
+        "type": "object",
+        "description": "What is said of one service, by its name.",
+        "additionalProperties": service,
+    }
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "invoke.yaml of the container tasks",
+        "type": "object",
+        "properties": {"container": container},
+    }
+
+
+def _object(settings: tuple[Setting, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {setting.key: _value(setting) for setting in settings if setting.key != "args"},
+    }
+
+
+def _value(setting: Setting) -> dict[str, Any]:
+    text = ["string", "integer"]
+    described = {"description": f"{setting.help} Default: {setting.default}.", "examples": [setting.example]}
+    if setting.several:
+        return {"anyOf": [{"type": text}, {"type": "array", "items": {"type": text}}], **described}
+    return {"type": text, **described}
+
+
+def dumps() -> str:
+    """Return the schema as a file."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def starter() -> str:
+    """Return an invoke.yaml in which every setting is explained and none is set."""
+    lines = ["# Settings of the container tasks; flags and environment variables win over them.", "container:"]
+    for setting in SETTINGS:
+        lines += [f"  # {setting.help} Default: {setting.default}.", f"  # {setting.key}: {setting.example}"]
+    lines += ["  # services:", "  #   name-of-a-service:"]
+    for setting in SERVICE_SETTINGS:
+        lines += [f"  #     # {setting.help} Default: {setting.default}.", f"  #     {setting.key}: {setting.example}"]
+    # A section without a key is empty, which Invoke cannot merge: this one sets nothing.
+    return "\n".join([*lines, "  services: {}", ""])

@@ -1,0 +1,29 @@
+"""The settings as they stand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..services import Service
+from ..settings import Explained
+from . import style
+
+
+def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
+    """Print each setting, its value and where that came from; then the services as they were found."""
+    keys = max(len(one.key) for one in settings)
+    values = max(len(one.value) for one in settings)
+    for one in settings:
+        source = style.paint(one.source, style.QUIET)
+        style.say(f"{one.key:<{keys}}  {style.safe(one.value):<{values}}  {source}")
+    for service in services:
+        details = [f"context {service.context}", f"Dockerfile {service.dockerfile}"]
+        details += [f"target {service.stage}"] if service.stage else []
+        details += [f"arguments {', '.join(service.args)}"] if service.args else []
+        details += [f"port {service.port}"] if service.port else []
+        details += [f"budget {style.megabytes(service.budget)}"] if service.budget else []
+        style.say(f"services.{service.name}: {style.safe(', '.join(details))}")
+
+
+def written(path: Path) -> None:
+    """Say that the starter file is there."""
+    style.say(f"{path.name} is written; every line of it is a comment until you say otherwise.")
