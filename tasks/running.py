@@ -45,14 +45,14 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
         stop(door, [container.id for container in decision.replaced], interrupts)
         try:
             conditions = _up(fleet, launches, interrupts)
-            report.show(launches, conditions)
             keep = detach
+            report.show(launches, conditions)
             if detach:
                 report.detached(launches)
                 return
             how_ended = _follow(fleet, interrupts)
         except BrokenPipeError:
-            report.let_go()
+            style.mute()
             return
         finally:
             killed = False if keep else fleet.stop(interrupts)

@@ -126,7 +126,7 @@ def decide(launches: Sequence[Launch], found: Sequence[Container], listening: Ma
 def _name_taken(launch: Launch, other: Container) -> Conflict:
     return Conflict(
         service=launch.service,
-        what=f"the name {launch.name} belongs to a container of {other.image} that container-run did not make",
+        what=f"the name {launch.name} is taken by a container that is not of container-run ({other.image})",
         way_out=f"docker rename {other.name} {other.name}-old",
     )
 

@@ -30,10 +30,12 @@ def show(
         )
     for row in rows:
         table.add_row(*map(Text.from_ansi, row))
-    style.ready()
-    Console(
+    console = Console(
         width=None if style.live() else WIDE,
         no_color=not style.coloured(),
         force_terminal=style.coloured() or None,
         highlight=False,
-    ).print(table)
+    )
+    with console.capture() as text:
+        console.print(table)
+    style.say(text.get().removesuffix("\n"))

@@ -1,7 +1,5 @@
 """What a person sees of a run: what is on its way up, the table of addresses, and the logs."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -85,15 +83,18 @@ class Log:
         }
 
     def line(self, service: str, text: str) -> None:
-        """Print a line that a service wrote."""
+        """Print a line that a service wrote.
+
+        Raises BrokenPipeError when nobody reads any more: to follow logs for nobody would never end.
+        """
         with self._lock:
-            style.say(f"{self._fronts[service]} {style.safe(text)}")
+            style.emit(f"{self._fronts[service]} {style.safe(text)}")
 
     def ended(self, service: str, how: str, *, bad: bool, others: int) -> None:
         """Print that a service has ended, while so many others go on."""
         rest = f"; {others} {'goes' if others == 1 else 'go'} on" if others else ""
         with self._lock:
-            style.say(f"{self._fronts[service]} {style.paint(how, style.BAD if bad else style.WARN)}{rest}")
+            style.emit(f"{self._fronts[service]} {style.paint(how, style.BAD if bad else style.WARN)}{rest}")
 
 
 def detached(launches: Sequence[Launch]) -> None:
@@ -121,10 +122,3 @@ def stopped(count: int) -> None:
 
 def _counted(count: int) -> str:
     return f"{count} service{'' if count == 1 else 's'}"
-
-
-def let_go() -> None:
-    """Give up a standard output that nobody reads any more, so that the rest of a run can end in order."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

@@ -4,6 +4,8 @@ import io
 import os
 import re
 import sys
+from typing import TextIO
+from weakref import WeakSet
 
 from colorama import Fore, Style, just_fix_windows_console
 
@@ -11,6 +13,7 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 
 GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
 WARN = Fore.YELLOW
+_MUTED: "WeakSet[TextIO]" = WeakSet()
 LONGEST_STEP = 110
 
 
@@ -50,14 +53,32 @@ def ready() -> None:
     just_fix_windows_console()
 
 
-def say(text: str = "") -> None:
-    """Print a line."""
+def emit(text: str = "") -> None:
+    """Print a line.
+
+    Raises BrokenPipeError when nobody reads any more, as under ``| head``, and from then on.
+    """
+    if sys.stdout in _MUTED:
+        raise BrokenPipeError
     ready()
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def mute() -> None:
+    """Give up a standard output that nobody reads any more, so that the rest of a run goes on in silence."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    _MUTED.add(sys.stdout)
+
+
+def say(text: str = "") -> None:
+    """Print a line, as long as somebody reads."""
     try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads any more, as under `| head`: the work goes on in silence
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        emit(text)
+    except BrokenPipeError:
+        mute()
 
 
 def note(text: str) -> None:
