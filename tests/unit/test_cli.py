@@ -98,6 +98,9 @@ FLAGS = {
     "container-build-agent": BUILD,
     "container-push": f"services {BUILD}",
     "container-clean": "dry-run yes",
+    "container-run": "services registry tags detach",
+    "container-stop": "services",
+    "container-config": "init schema",
 }
 
 
