@@ -5,5 +5,6 @@ from importlib import import_module
 from pathlib import Path
 
 sys.modules.pop("tasks", None)  # Invoke registered this file under the package's name
-checks = import_module("dev.checks")
-namespace = import_module("tasks.cli").collection(Path(__file__).resolve().parent, checks.lint, checks.run_tests)
+checks, picture = import_module("dev.checks"), import_module("dev.picture")
+own = (checks.lint, checks.run_tests, picture.picture)
+namespace = import_module("tasks.cli").collection(Path(__file__).resolve().parent, *own)
