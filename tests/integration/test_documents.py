@@ -88,6 +88,11 @@ def test_a_block_that_is_not_run_says_why(name: str) -> None:
     assert all(re.fullmatch(rf" (?:{ELSEWHERE}|not run: \w.{{10,}}) ", comment) for comment in comments)
 
 
+def test_no_command_that_is_run_here_starts_the_tests() -> None:
+    starts = re.compile(r"\binv (?:lint )?test\b|\bpytest\b")
+    assert not [command for command in HERE if command not in BY_CI and starts.search(command)]
+
+
 @pytest.fixture(scope="module")
 def place(checkout: Repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Repo, Mapping[str, str]]]:
     """A clone to type the commands in, with the environment for it: nobody else's project, registry or ports."""
@@ -103,7 +108,7 @@ def place(checkout: Repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with loopback_registry(above) as address:
         env = {
             "DOCKER_REGISTRY": f"{address}/documents",
-            "INVOKE_CONTAINER_PROJECT": "documents",
+            "INVOKE_CONTAINER_PROJECT": f"documents-{repo.seed[:8]}",
             "PATH": f"{BIN}:{os.environ['PATH']}",
         }
         yield repo, env
@@ -144,17 +149,18 @@ def test_every_other_command_does_what_it_says(place: tuple[Repo, Mapping[str, s
 def test_another_repository_takes_the_tasks_as_the_document_says(
     place: tuple[Repo, Mapping[str, str]], name: str
 ) -> None:
-    shop = Repo(place[0].root.parent / "shop")
+    shop = Repo(place[0].root.parent / f"shop-{place[0].seed[:8]}")
+    registry = f"images.test/{shop.root.name}"
     shop.service("web")
     shop.write("tasks.py", re.findall(r"```python\n(.*?)```", TEXTS[name], re.DOTALL)[0])
     subprocess.run([sys.executable, "-m", "venv", shop.root / ".venv"], check=True)
-    env = {"DOCKER_REGISTRY": "images.test/shop", "PATH": f"{shop.root / '.venv/bin'}:{os.environ['PATH']}"}
+    env = {"DOCKER_REGISTRY": registry, "PATH": f"{shop.root / '.venv/bin'}:{os.environ['PATH']}"}
     try:
         for block in BLOCKS:
             if (block.document, block.marker) == (name, ELSEWHERE):
                 for command in block.commands:
                     _type(command, shop.root, env)
-        assert "images.test/shop/web" in docker("images", "--format", "{{.Repository}}")
+        assert f"{registry}/web" in docker("images", "--format", "{{.Repository}}")
         assert (shop.root / "invoke.yaml").is_file()
         package = next(shop.root.glob(".venv/lib/*/site-packages/container_tasks"))
         assert (package / "engine/machine/recipe/Dockerfile").is_file()
