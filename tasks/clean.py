@@ -49,7 +49,7 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
         style.say("Nothing was removed.")
         return
     with workspace.alone(repository.root, lambda: style.note("another run builds in this checkout; waiting for it")):
-        report.freed(_remove(found, engine))
+        report.freed(found, _remove(found, engine))
 
 
 def _consents(*, yes: bool) -> bool:

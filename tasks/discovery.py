@@ -18,8 +18,8 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
     """
     section = section or {}
     folders = _patterns(section)
-    file = str(section.get("dockerfile") or "Dockerfile")
-    own_context = _own_context(section.get("context"), "container.context")
+    file = str(_said(section, "dockerfile") or "Dockerfile")
+    own_context = _own_context(_said(section, "context"), "container.context")
     found: dict[str, Service] = {}
     for folder in _candidates(root, folders):
         name = folder.rpartition("/")[2]
@@ -38,8 +38,13 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
     return Repository(root, services, folders)
 
 
+def _said(section: Mapping[str, Any], key: str) -> object:
+    """Return a setting that the task list depends on: Invoke has read neither environment nor file yet."""
+    return os.environ.get(f"INVOKE_CONTAINER_{key.upper()}", section.get(key))
+
+
 def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
-    given = os.environ.get("INVOKE_CONTAINER_SERVICES_DIR", section.get("services_dir"))
+    given = _said(section, "services_dir")
     if given is None:
         return ("services",)
     patterns = tuple(str(item) for item in given) if isinstance(given, list) else tuple(str(given).split(","))

@@ -35,7 +35,7 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
     bundle = trust.bundle(settings.ca, settings.root)
-    engine = None if print_only and output is Output.LOAD else _engine(settings, output)
+    engine = None if print_only else _engine(settings, output)
     plan = plan_for(settings, repository, bundle, native=_native(engine), output=output)
     definition = bake.dumps(bake.definition(plan))
     if print_only:
@@ -106,7 +106,7 @@ def _require_platforms(plan: "Plan", settings: "Settings", engine: api.Engine | 
         raise ConfigError(
             "this engine's image store cannot hold several platforms of one image",
             hint='build one platform at a time, or switch the store: {"features": {"containerd-snapshotter": true}}'
-            " in daemon.json; container-push needs no store",
+            " in daemon.json; to push both at once: inv container-setup --release-builder",
         )
     if builder.driver != "docker":
         raise ConfigError(

@@ -27,6 +27,11 @@ def show(found: Cleaning, project: str) -> None:
         style.say(f"  stays: {size} of layers in the engine's shared builder: they have no owner")
 
 
-def freed(cache: int) -> None:
-    """Say that it is done."""
-    style.say(f"Done. {style.megabytes(cache)} of cache came free, and the images.")
+def freed(found: Cleaning, cache: int) -> None:
+    """Say what is gone; ``cache`` is the bytes that the engine's cache mounts gave back."""
+    gone = [
+        f"{len(found.images)} images" if found.images else "",
+        f"{len(found.mounts)} cache mounts ({style.megabytes(cache)})" if found.mounts else "",
+        f"builder {', '.join(found.builders)}" if found.builders else "",
+    ]
+    style.say(f"Removed: {'; '.join(part for part in gone if part)}.")

@@ -114,3 +114,14 @@ def test_what_a_service_cannot_be_is_named(repo: Repo, section: dict[str, Any], 
     with pytest.raises(ConfigError) as caught:
         discover(repo.root, section)
     assert words in str(caught.value)
+
+
+def test_the_environment_says_dockerfile_and_context_too(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.write("services/odd/Containerfile", FROM)
+    monkeypatch.setenv("INVOKE_CONTAINER_DOCKERFILE", "Containerfile")
+    monkeypatch.setenv("INVOKE_CONTAINER_CONTEXT", "service")
+    (odd,) = discover(repo.root, {}).services
+    assert (odd.dockerfile, odd.context) == ("services/odd/Containerfile", "services/odd")
+    monkeypatch.setenv("INVOKE_CONTAINER_CONTEXT", "bogus")
+    with pytest.raises(ConfigError, match="'bogus' is not a kind of context"):
+        discover(repo.root, {})
