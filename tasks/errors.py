@@ -11,9 +11,17 @@
 Anything else is a bug: it keeps its traceback and exits with 1.
 """
 
+import re
 from typing import ClassVar
 
 from invoke.exceptions import Exit
+
+# `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
+_CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
+
+
+def _masked(text: str) -> str:
+    return _CREDENTIAL.sub(r"\1***@", text)
 
 
 class TaskError(Exit):
@@ -24,7 +32,7 @@ class TaskError(Exit):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         """Say in ``message`` what and which; in ``hint`` the command or setting that mends it."""
         self.hint = hint
-        text = f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}"
+        text = _masked(f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}")
         super().__init__(text, self.exit_code)
         self.args = (text,)  # Exit leaves str(error) empty
 

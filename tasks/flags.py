@@ -1,6 +1,9 @@
 """The flags of the tasks: one table, so that every task explains a flag in the same words."""
 
+import errno
 import inspect
+import os
+import sys
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple
@@ -9,7 +12,7 @@ from invoke.context import Context
 from invoke.parser import Argument
 from invoke.tasks import Task
 
-from .errors import Interrupted
+from .errors import ConfigError, Interrupted
 
 
 class Flag(NamedTuple):
@@ -58,10 +61,18 @@ def make_task(name: str, doc: str, flags: Sequence[Flag], body: Callable[[Contex
     """Make a task whose flags are those of the table; ``body`` gets their values by name."""
 
     def call(c: Context, **values: Any) -> None:  # noqa: ANN401 - Invoke hands over strings, booleans and None
+        if sys.stdout is None:  # closed by whoever began this
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process
         try:
             body(c, values)
         except KeyboardInterrupt:  # Invoke would say nothing and exit with 1
             raise Interrupted("stopped by Ctrl-C") from None
+        except OSError as error:
+            if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more can be said there, not even at the end
+            if error.errno == errno.ENOSPC:
+                raise ConfigError("the output cannot be written: no space is left where it goes") from None
 
     parameters = [inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters += [

@@ -40,6 +40,7 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
     definition = bake.dumps(bake.definition(plan))
     if print_only:
         sys.stdout.write(definition)
+        sys.stdout.flush()
         return
     buildx.check(definition, settings.root, settings.builder)
     if engine is not None:
@@ -151,7 +152,7 @@ def _build(
     style.say(table.summary(outcomes, time.monotonic() - began))
     if interrupted is not None:
         raise interrupted
-    _judge(outcomes, plan)
+    _judge(outcomes, plan, settings.again)
     style.say(_next_command(plan, repository))
 
 
@@ -174,7 +175,7 @@ def _measured(outcome: "Outcome", plan: "Plan", engine: api.Engine | None) -> "O
     return replace(outcome, size=engine.unpacked_size(outcome.reference))
 
 
-def _judge(outcomes: "Sequence[Outcome]", plan: "Plan") -> None:
+def _judge(outcomes: "Sequence[Outcome]", plan: "Plan", again: str) -> None:
     bad = failed(outcomes)
     if not bad:
         return
@@ -183,7 +184,7 @@ def _judge(outcomes: "Sequence[Outcome]", plan: "Plan") -> None:
     kind = PushError if only_pushes_failed(bad) else BuildError
     raise kind(
         f"{len(bad)} of {len(outcomes)} failed: {kinds}",
-        hint=f"again only what failed: inv {task} --services {','.join(outcome.service for outcome in bad)}",
+        hint=f"again only what failed: inv {task} --services {','.join(one.service for one in bad)}{again}",
     )
 
 

@@ -43,6 +43,8 @@ class Settings:
     no_cache: bool
     pull: bool
     fail_fast: bool
+    again: str = ""
+    """The flags as they were typed, other than --services: what a second try has to say too."""
 
 
 def load(
@@ -82,7 +84,19 @@ def load(
         no_cache=bool(flags.get("no_cache")),
         pull=bool(flags.get("pull")),
         fail_fast=bool(flags.get("fail_fast")),
+        again=_again(flags, platforms),
     )
+
+
+def _again(flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> str:
+    from shlex import quote
+
+    words = [f"--platforms {','.join(platforms)}"] if platforms else []
+    for key, value in flags.items():
+        if key not in {"services", "print"} and value not in {None, False}:
+            flag = f"--{key.replace('_', '-')}"
+            words.append(flag if value is True else f"{flag} {quote(str(value))}")
+    return "".join(f" {word}" for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +217,10 @@ def _version(root: Path, choice: str | None, source: str) -> str:
 
 def _version_of_file(root: Path) -> str:
     try:
-        return (root / VERSION_FILE).read_text(encoding="utf-8").strip()
+        text = (root / VERSION_FILE).read_text(encoding="utf-8").strip().removeprefix("v")
+        if not text:
+            raise ConfigError(f"{VERSION_FILE} is empty", hint=f"echo 0.1.0 > {VERSION_FILE}")
+        return text  # noqa: TRY300 - the empty file is an error of its own
     except FileNotFoundError:
         raise ConfigError(f"there is no file {VERSION_FILE} at the root", hint=f"echo 0.1.0 > {VERSION_FILE}") from None
     except (OSError, UnicodeDecodeError) as error:

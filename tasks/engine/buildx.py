@@ -5,16 +5,18 @@ not used for builds: it runs everything in one process, which cancels the health
 when one fails, and gives no handle for a clean Ctrl-C.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineError
+from ..plan.failures import Kind
 from ..plan.outcomes import Outcome
-from ..plan.targets import Plan
+from ..plan.targets import Plan, Target
 from .builds import Build, Listener
+from .machine import plugin
 from .process import run
 from .supervisor import Callbacks, Job, run_all
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
     from python_on_whales.components.buildx.models import BuilderInspectResult
     from python_on_whales.exceptions import DockerException
+
+
+_ANSWER = 60.0  # seconds in which buildx reads a definition
 
 
 def client() -> "DockerClient":
@@ -74,7 +79,13 @@ def _said(error: "DockerException") -> str:
 
 
 def _require_plugin(docker: "DockerClient") -> None:
-    if not docker.buildx.is_installed():
+    from python_on_whales.exceptions import DockerException
+
+    try:
+        there = docker.buildx.is_installed()
+    except DockerException:  # a plugin that is there, and does not know how to say its version
+        there = True
+    if not there:
         raise EngineError("docker has no buildx plugin", hint="inv container-setup brings one")
 
 
@@ -84,11 +95,15 @@ def check(definition: str, root: Path, builder: str | None) -> None:
     Raises EngineError when buildx is missing or too old, ConfigError when it refuses the definition.
     """
     words = (*command(), "bake", *_builder(builder))
-    done = run(*words, "--print", "--progress=rawjson", "-f", "-", cwd=root, stdin=definition)
+    done = run(*words, "--print", "--progress=rawjson", "-f", "-", cwd=root, stdin=definition, timeout=_ANSWER)
     if done.ok:
         return
     _require_plugin(client())
-    if not run(*words, "--print", "--progress=plain", "-f", "-", cwd=root, stdin=definition).ok:
+    plain = run(*words, "--print", "--progress=plain", "-f", "-", cwd=root, stdin=definition, timeout=_ANSWER)
+    if not plain.ok:
+        lack = plugin.lacking()
+        if lack is not None:
+            raise EngineError(f"the buildx plugin lacks {lack}", hint="inv container-setup --latest-buildx")
         raise ConfigError(f"buildx refuses the definition: {done.last_line.removeprefix('ERROR: ')}")
     raise EngineError(
         f"buildx is too old: it cannot report its progress as JSON ({done.last_line.removeprefix('ERROR: ')})",
@@ -115,13 +130,27 @@ class Conduct:
 def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> tuple[Outcome, ...]:
     """Build every target of a plan and return what came of each, in the plan's order.
 
+    A build that ended only because another client's did is begun once more.
+
     Raises Interrupted when a signal ends the run; ``listener`` has then heard of every outcome.
     """
+    outcomes = _build(plan.targets, definition, listener, conduct)
+    crossed = [target for target in plan.targets if _is_crossed(outcomes.get(target.name))]
+    if crossed:
+        outcomes |= _build(crossed, definition, listener, conduct)
+    return tuple(outcomes[target.name] for target in plan.targets if target.name in outcomes)
+
+
+def _is_crossed(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.failure is not None and outcome.failure.kind is Kind.CROSSED
+
+
+def _build(targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct) -> dict[str, Outcome]:
     words = (*command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
             target.name: Build(target, Path(folder, f"{target.name}.json"), conduct.root, conduct.known, listener)
-            for target in plan.targets
+            for target in targets
         }
         callbacks = Callbacks(
             begun=lambda key: builds[key].begun(),
@@ -142,4 +171,4 @@ def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> 
             limit=conduct.jobs,
             fail_fast=conduct.fail_fast,
         )
-        return tuple(one.outcome for one in builds.values() if one.outcome is not None)
+        return {name: one.outcome for name, one in builds.items() if one.outcome is not None}

@@ -36,6 +36,11 @@ def describe(root: Path) -> str | None:
     return text.strip() if text else None
 
 
+def is_shallow(root: Path) -> bool:
+    """Return whether the history is cut off, so that every path seems to come from its last commit."""
+    return (_git(root, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
+
+
 def last_change(root: Path, path: str) -> Change | None:
     """Return the last commit that changed a path; its revision says ``-dirty`` where the work tree differs.
 
@@ -54,7 +59,16 @@ def uncommitted(root: Path) -> tuple[str, ...]:
 
     Raises ConfigError, in git's own words, where it cannot tell: no checkout, or somebody else's.
     """
-    done = run("git", "-C", root, "status", "--porcelain", "-z", env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"})
+    done = run(
+        "git",
+        "-C",
+        root,
+        "status",
+        "--porcelain",
+        "-z",
+        "--untracked-files=normal",
+        env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"},
+    )
     if not done.ok:
         said = next((line for line in done.stderr.splitlines() if line.startswith("fatal:")), done.last_line)
         raise ConfigError(

@@ -31,6 +31,8 @@ def bundle(choice: str, root: Path) -> Path | None:
             return None
     else:
         path = root / choice
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"the CA bundle {path} is no regular file", hint="mend container.ca")
     try:
         size = path.stat().st_size
         begins = path.read_bytes()

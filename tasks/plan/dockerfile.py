@@ -120,7 +120,7 @@ def _flags(instruction: Instruction) -> tuple[str, ...]:
 
 def _taken(instruction: Instruction) -> Iterator[str]:
     if instruction.name == "FROM":
-        yield next((word for word in instruction.value.split() if not word.startswith("--")), "")
+        yield next((word.strip("\"'") for word in instruction.value.split() if not word.startswith("--")), "")
     for flag in _flags(instruction):
         if instruction.name == "COPY" and flag.startswith("--from="):
             yield flag.removeprefix("--from=")

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     DISK = "disk full"
     ENGINE = "builder lost"
     DEFINITION = "definition refused"
+    CROSSED = "ended with another build of the same step"
+    """BuildKit runs a step of two clients once; when the one that began it is stopped, the other's fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def _short(error: str) -> str:
 
 
 def _kind(step: str, error: str, output: str) -> Kind:
+    if "no active sessions" in error:
+        return Kind.CROSSED
     if re.search(r"failed to push|push access denied", error) or re.match(r"pushing |exporting .*push", step):
         return Kind.PUSH
     internal = re.match(r"\[(?:[\w-]+ )?internal\] (.*)", step)
@@ -112,6 +116,7 @@ _HINTS = {
     Kind.DISK: "inv container-clean frees this project's share; docker system df shows the rest",
     Kind.ENGINE: "inv container-setup starts the engine again",
     Kind.STEP: "",
+    Kind.CROSSED: "nothing is wrong with the sources: run the same command again",
     Kind.DEFINITION: "",
 }
 

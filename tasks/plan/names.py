@@ -17,6 +17,7 @@ _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _HOST_ONLY = re.compile(_HOST)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LONGEST_NAME = 255
+_LONGEST_SERVICE = 63  # as host names have it; Invoke's list has no room for more
 
 
 def split_list(text: str, *, source: str) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def _tag_hint(tag: str) -> str:
 
 def is_service(name: str) -> bool:
     """Whether a folder's name can be the last component of an image's name."""
-    return len(name) <= _LONGEST_NAME and _SERVICE.fullmatch(name) is not None
+    return len(name) <= _LONGEST_SERVICE and _SERVICE.fullmatch(name) is not None
 
 
 def check_project(name: str, *, source: str) -> str:

@@ -48,7 +48,7 @@ def step(name: str) -> str:
 
 def ready() -> None:
     """Make standard output take every letter, on every system and whatever the terminal's encoding."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != "replace":
         sys.stdout.reconfigure(errors="replace")
     just_fix_windows_console()
 

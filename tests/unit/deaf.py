@@ -1,5 +1,6 @@
 """A run of programs that do not hear Ctrl-C, and how it ended after one."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -48,9 +49,14 @@ class Stopped:
     code: int
 
 
+# A copy: this runs beside tests that change the environment, and a process that is begun meanwhile may not start.
+ENVIRONMENT = dict(os.environ)
+
+
 def stop() -> Stopped:
     """Begin such a run, and end it as a terminal does."""
-    with subprocess.Popen([sys.executable, "-c", RUN], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+    words = [sys.executable, "-c", RUN]
+    with subprocess.Popen(words, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         children = [int(run.stdout.readline()) for _ in range(3)]
         began = time.monotonic()

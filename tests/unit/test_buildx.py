@@ -222,7 +222,14 @@ esac
 REFUSES = """
 case "$*" in
     *--help) echo 'Usage:  docker buildx COMMAND' ;;
+    *"--print probe") exit 0 ;;
     *) printf '#1 load\\nERROR: -: unknown key\\n' >&2; exit 1 ;;
+esac
+"""
+NO_BAKE = """
+case "$*" in
+    "buildx --help") echo 'Usage:  docker buildx COMMAND' ;;
+    *) echo 'unknown command' >&2; exit 1 ;;
 esac
 """
 NO_BUILDER = """
@@ -245,6 +252,7 @@ def test_a_definition_that_buildx_reads_is_fine(docker: Docker, tmp_path: Path) 
     [
         (NO_PLUGIN, EngineError, "docker has no buildx plugin\nhint: inv container-setup brings one"),
         (TOO_OLD, EngineError, "buildx is too old: .*invalid progress mode rawjson.*\nhint: inv container-setup --lat"),
+        (NO_BAKE, EngineError, "the buildx plugin lacks bake\nhint: inv container-setup --latest-buildx"),
         (REFUSES, ConfigError, "buildx refuses the definition: -: unknown key"),
     ],
 )

@@ -41,3 +41,15 @@ def test_without_a_hint_there_is_no_line_of_it() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_table_in_the_documentation_names_every_code(kind: type[errors.TaskError]) -> None:
     assert f"{kind.__name__} ({kind.exit_code})" in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no engine at tcp://user:secret@host:1", "no engine at tcp://***@host:1"),
+        ("--registry: 'user:secret@host/x' is not a registry", "--registry: '***@host/x' is not a registry"),
+        ("alpine:3.24@sha256:29 is not there", "alpine:3.24@sha256:29 is not there"),
+    ],
+)
+def test_no_credential_is_shown(said: str, shown: str) -> None:
+    assert str(errors.ConfigError(said)) == f"error: {shown}"

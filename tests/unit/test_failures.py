@@ -100,3 +100,9 @@ def test_the_message_leaves_the_script_out() -> None:
 def test_a_failure_keeps_the_steps_lines_and_the_excerpt() -> None:
     found = diagnose(step=RUN, error=ENDED, lines=["a", "b"], excerpt=["Dockerfile:3", ">>> RUN"])
     assert (found.step, found.lines, found.excerpt) == (RUN, ("a", "b"), ("Dockerfile:3", ">>> RUN"))
+
+
+def test_a_step_that_ended_with_another_builds_is_no_failed_step() -> None:
+    found = diagnose(step="[build 3/4] RUN go build", error="no active sessions", lines=())
+    assert found.kind is Kind.CROSSED
+    assert found.hint

@@ -308,3 +308,20 @@ def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
     places_of_tests_of_their_own = {"services_dir", "dockerfile", "context", "version"}
     assert set(configuration.DEFAULTS) - set(PLACES) == places_of_tests_of_their_own
     assert set(PLACES) - set(configuration.DEFAULTS) == {"progress"}
+
+
+def test_a_second_try_repeats_the_flags_but_the_services(repo: Repo) -> None:
+    found = load(repo, services="agent", registry="other.test/y", no_cache=True, fail_fast=False, tags=None)
+    assert found.again == " --registry other.test/y --no-cache"
+
+
+@pytest.mark.parametrize(("text", "version"), [("v1.2.3\n", "1.2.3"), ("1.2.3", "1.2.3")])
+def test_a_version_is_written_with_or_without_its_v(repo: Repo, text: str, version: str) -> None:
+    repo.write("VERSION", text)
+    assert load(repo).version == version
+
+
+def test_an_empty_version_is_named(repo: Repo) -> None:
+    repo.write("VERSION", "\n")
+    with pytest.raises(ConfigError, match="VERSION is empty"):
+        load(repo)

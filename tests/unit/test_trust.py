@@ -66,7 +66,7 @@ def test_a_bundle_that_builds_cannot_take_is_refused(tmp_path: Path, content: st
 
 
 def test_a_folder_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="is no regular file"):
         trust.bundle(".", tmp_path)
 
 
