@@ -22,11 +22,11 @@ CASES = {
         ["main.go:4:2: x@v1: Get: dial tcp: tls: failed to verify: x509: certificate signed by unknown authority"],
         Kind.DOWNLOAD,
     ),
-    "Go without a name": (RUN, ENDED, ["go: dial tcp: lookup proxy.golang.org: no such host"], Kind.DOWNLOAD),
+    "Go without a name": (RUN, ENDED, ["go: dial tcp: lookup modules.example: no such host"], Kind.DOWNLOAD),
     "cargo without a network": (
         RUN,
         ENDED,
-        ["error: failed to download from `https://crates.io`", "Could not resolve host: crates.io"],
+        ["error: failed to download from `https://crates.example`", "Could not resolve host: crates.example"],
         Kind.DOWNLOAD,
     ),
     "wget without a name": (RUN, ENDED, ["wget: bad address 'example.com'"], Kind.DOWNLOAD),
