@@ -36,11 +36,6 @@ def describe(root: Path) -> str | None:
     return text.strip() if text else None
 
 
-def is_shallow(root: Path) -> bool:
-    """Return whether the history is cut off, so that every path seems to come from its last commit."""
-    return (_git(root, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
-
-
 def last_change(root: Path, path: str) -> Change | None:
     """Return the last commit that changed a path; its revision says ``-dirty`` where the work tree differs.
 
