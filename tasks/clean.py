@@ -1,6 +1,7 @@
 """container-clean: take this project's images and cache away, and nothing of anybody else's."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -28,7 +29,7 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
     """Find, decide, show, ask, remove."""
     from . import settings
     from .engine import api, workspace
-    from .engine.machine import release_builder
+    from .engine.machine import release_builder, stand_ins
     from .plan import cleaning
     from .plan.targets import PROJECT_LABEL
     from .report import clean as report
@@ -41,8 +42,9 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
         images=engine.images_labelled(PROJECT_LABEL, project),
         cache=engine.cache_records(),
         builders=release_builder.existing(project),
+        mounted=_mounted(repository),
     )
-    report.show(found, project)
+    report.show(found, project, tuple(engine.ids(stand_ins.tags())))
     if found.nothing or dry_run:
         return
     if not _consents(yes=yes):
@@ -50,6 +52,19 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
         return
     with workspace.alone(repository.root, lambda: style.note("another run builds in this checkout; waiting for it")):
         report.freed(found, _remove(found, engine))
+
+
+def _mounted(repository: Repository) -> frozenset[str]:
+    """Return the ids of the cache mounts that the Dockerfiles name; one that cannot be read names none."""
+    from .errors import ConfigError
+    from .plan.dockerfile import cache_ids
+    from .services import read_dockerfile
+
+    found: set[str] = set()
+    for service in repository.services:
+        with suppress(ConfigError):
+            found.update(cache_ids(read_dockerfile(repository, service)))
+    return frozenset(found)
 
 
 def _consents(*, yes: bool) -> bool:

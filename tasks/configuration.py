@@ -1,11 +1,12 @@
 """invoke.yaml: what ``container:`` may hold, in one table, and checked before Invoke needs it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import ConfigError
+from .texts import check_shape, check_variables, read_text
 
 FILE = "invoke.yaml"
 
@@ -59,9 +60,29 @@ SERVICE_SETTINGS = (
     Setting("context", "Its build context: root or service.", "container.context", "service"),
     Setting("target", "The stage to build.", "the last", "web"),
     Setting("args", "Build arguments, key: value.", "none", "{}"),
-    Setting("port", "Where it listens.", "the Dockerfile's first EXPOSE", "8080"),
+    Setting("local_args", "The same, only for images that are loaded here; a push has none of them.", "none", "{}"),
+    Setting("port", "Where it listens.", "its stage's first EXPOSE", "8080"),
     Setting("budget", "The size that its image is held against.", "none", "100MB"),
+    Setting("health", "The path that container-run asks where the image has no HEALTHCHECK.", "none", "/health"),
+    Setting(
+        "slow",
+        "A path whose answer takes some seconds: what a verification asks while it stops the service; "
+        "container-run does not.",
+        "none",
+        "/slow?seconds=3",
+    ),
+    Setting("memory", "What container-run lets it have, without any swap.", "no limit", "256MB"),
+    Setting(
+        "tmpfs",
+        "Folders that it may write under container-run, in memory; the rest cannot be written.",
+        "none",
+        "/run/app,/var/cache/app",
+        several=True,
+    ),
+    Setting("env", "Environment of container-run alone, key: value.", "none", "{LOG_LEVEL: debug}"),
 )
+MAPPINGS = frozenset({"args", "local_args", "env"})
+"""Settings of a service that hold key: value lines of their own."""
 
 # What Invoke is told. None: not set. Text, so that INVOKE_CONTAINER_* arrives unchanged.
 DEFAULTS: dict[str, Any] = {**{setting.key: None for setting in SETTINGS}, "services": {}}
@@ -73,12 +94,11 @@ def read_file(root: Path) -> Mapping[str, Any]:
     Raises ConfigError for what is not YAML, for keys that nothing reads, and for values of the wrong kind.
     """
     try:
-        text = (root / FILE).read_text(encoding="utf-8")
+        text = read_text(root / FILE)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{FILE} cannot be read: {error}") from error
     content = _parsed(text)
+    check_shape(content, FILE)
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -90,8 +110,11 @@ def read_file(root: Path) -> Mapping[str, Any]:
         place = f"container.services.{name}"
         if not isinstance(service, dict):
             raise ConfigError(f"{FILE}: {place} holds no key: value lines", hint=f"for example {name}: {{port: 8080}}")
-        _check_section(service, SERVICE_SETTINGS, place, also={"args"})
-        _lines_of(service, "args", f"{place}.args")
+        _check_section(service, SERVICE_SETTINGS, place, also=MAPPINGS)
+        for key in MAPPINGS:
+            for name_of_one, value in _lines_of(service, key, f"{place}.{key}").items():
+                _check_text(value, f"{place}.{key}.{name_of_one} in {FILE}")
+    check_variables({**content, "container": {**DEFAULTS, **section}}, FILE)
     return section
 
 
@@ -100,6 +123,8 @@ def _parsed(text: str) -> object:
 
     try:
         return yaml.safe_load(text)  # type: ignore[no-untyped-call]  # Invoke's own copy
+    except RecursionError:
+        raise ConfigError(f"{FILE} is broken: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -129,7 +154,9 @@ def _lines_of(parent: Mapping[str, Any], key: str, name: str) -> Mapping[str, An
     return section
 
 
-def _check_section(section: Mapping[str, Any], known: tuple[Setting, ...], place: str, *, also: set[str]) -> None:
+def _check_section(
+    section: Mapping[str, Any], known: tuple[Setting, ...], place: str, *, also: Collection[str]
+) -> None:
     keys = {setting.key: setting for setting in known}
     for key, value in section.items():
         if key not in keys and key not in also:
@@ -142,8 +169,8 @@ def _check_value(setting: Setting, value: object, source: str, *, settable: bool
     if isinstance(value, list) and not setting.several:
         raise ConfigError(f"{source} is a list", hint=f"write one value: {setting.example}")
     for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, bool) or not isinstance(item, str | int | None):
-            raise ConfigError(f"{source}: {item!r} is not text", hint="put it in quotes")
+        if item is not None:
+            _check_text(item, source)
     # Invoke makes of a variable's text what the file has, a number or a list, and fails with a traceback.
     variable = f"INVOKE_CONTAINER_{setting.key.upper()}"
     text = os.environ.get(variable) if settable else None
@@ -156,6 +183,12 @@ def _check_value(setting: Setting, value: object, source: str, *, settable: bool
         )
     if not text.removeprefix("-").isdecimal():
         raise ConfigError(f"{variable}: {text!r} is not a whole number", hint=f"as {source} is")
+
+
+def _check_text(value: object, source: str) -> None:
+    """Refuse what YAML has made something else of: true, 1.10 and dates do not come back as they were written."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ConfigError(f"{source}: {value!r} is not text", hint="put it in quotes")
 
 
 def _nearest(key: str, known: list[str]) -> str:

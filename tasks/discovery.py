@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .entries import described, own_context
 from .errors import ConfigError
 from .services import RESERVED, Repository, Service, folders_above, join
 
@@ -19,18 +20,18 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
     section = section or {}
     folders = _patterns(section)
     file = str(_said(section, "dockerfile") or "Dockerfile")
-    own_context = _own_context(_said(section, "context"), "container.context")
+    own = own_context(_said(section, "context"), "container.context")
     found: dict[str, Service] = {}
     for folder in _candidates(root, folders):
         name = folder.rpartition("/")[2]
-        service = Service(name, folder, file, own_context)
+        service = Service(name, folder, file, own)
         if not os.path.lexists(root / service.dockerfile):
             continue
         _check_name(name, folder)
         if name in found:
             raise ConfigError(f"{found[name].folder} and {folder} have one name", hint="rename one of the folders")
         found[name] = service
-    configured = _configured(root, folders, section, Service("", "", file, own_context), found)
+    configured = _configured(root, folders, section, Service("", "", file, own), found)
     placed = {service.folder for service in configured.values()}
     kept = {name: service for name, service in found.items() if service.folder not in placed}
     services = tuple(sorted({**kept, **configured}.values(), key=lambda service: service.name))
@@ -77,26 +78,13 @@ def _configured(
     root: Path, folders: tuple[str, ...], section: Mapping[str, Any], plain: Service, found: Mapping[str, Service]
 ) -> dict[str, Service]:
     """Return the services that invoke.yaml names, with what it says of them."""
-    from .plan.sizes import parse_size
-
     services: dict[str, Service] = {}
     for name, entry in (section.get("services") or {}).items():
         place = f"container.services.{name}"
         service = found.get(str(name)) if entry.get("folder") is None else None
         service = service or _placed(Repository(root, tuple(found.values()), folders), str(name), entry, plain)
         _check_name(str(name), place)
-        port, budget = entry.get("port"), entry.get("budget")
-        if port is not None and not (str(port).isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - TCP's
-            raise ConfigError(f"{place}.port: {port!r} is not a port", hint="a number from 1 to 65535")
-        services[str(name)] = replace(
-            service,
-            file=str(entry.get("dockerfile") or service.file),
-            own_context=_own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
-            stage=None if entry.get("target") is None else str(entry["target"]),
-            args={str(key): str(value) for key, value in (entry.get("args") or {}).items()},
-            port=None if port is None else int(port),
-            budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
-        )
+        services[str(name)] = described(service, entry, place)
     return services
 
 
@@ -119,14 +107,6 @@ def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: 
         f"{place}: there is no service {name!r}",
         hint=f"did you mean {near[0]}?" if near else "say where it lies: folder: path/to/it",
     )
-
-
-def _own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
-    if value is None:
-        return otherwise
-    if value not in {"root", "service"}:
-        raise ConfigError(f"{place}: {value!r} is not a kind of context", hint="choose from root, service")
-    return value == "service"
 
 
 def _check_name(name: str, place: str) -> None:

@@ -16,6 +16,8 @@ from typing import ClassVar
 
 from invoke.exceptions import Exit
 
+from .plan.printable import spelled
+
 # `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
 _CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
 
@@ -32,7 +34,7 @@ class TaskError(Exit):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         """Say in ``message`` what and which; in ``hint`` the command or setting that mends it."""
         self.hint = hint
-        text = _masked(f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}")
+        text = spelled(_masked(f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}"))
         super().__init__(text, self.exit_code)
         self.args = (text,)  # Exit leaves str(error) empty
 

@@ -13,6 +13,7 @@ from .errors import BuildError, ConfigError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile
 from .plan.outcomes import failed, only_pushes_failed
 from .plan.platforms import of_machine
+from .plan.printable import spelled_in_json
 from .plan.targets import Output, Request, make_plan
 from .report import progress, style, table
 from .services import read_dockerfile
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .plan.outcomes import Outcome
     from .plan.platforms import Platform
     from .plan.targets import Plan
-    from .services import Repository
+    from .services import Repository, Service
     from .settings import Settings
 
 LEAST_ROOM = 1_000_000_000  # bytes: below it, a build ends in half-written layers
@@ -37,7 +38,7 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
     bundle = trust.bundle(settings.ca, settings.root)
     engine = None if print_only else _engine(settings, output)
     plan = plan_for(settings, repository, bundle, native=_native(engine), output=output)
-    definition = bake.dumps(bake.definition(plan))
+    definition = spelled_in_json(bake.dumps(bake.definition(plan)))
     if print_only:
         sys.stdout.write(definition)
         sys.stdout.flush()
@@ -67,7 +68,13 @@ def plan_for(
     settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
 ) -> "Plan":
     """Read what the services say and decide what to build."""
-    chosen, others = sources.gather(settings.services, repository, registry=settings.registry, mirror=settings.mirror)
+    chosen, others = sources.gather(
+        settings.services,
+        repository,
+        registry=settings.registry,
+        mirror=settings.mirror,
+        local=output is Output.LOAD,
+    )
     return make_plan(
         chosen,
         Request(
@@ -188,11 +195,20 @@ def _judge(outcomes: "Sequence[Outcome]", plan: "Plan", again: str) -> None:
     )
 
 
+def port_of(service: "Service", repository: "Repository") -> int | None:
+    """Return where a service listens: as invoke.yaml says, else as its Dockerfile does.
+
+    Raises ConfigError for a Dockerfile that cannot be read.
+    """
+    return service.port or dockerfile.exposed_port(read_dockerfile(repository, service), service.stage)
+
+
 def _next_command(plan: "Plan", repository: "Repository") -> str:
     if plan.request.output is Output.PUSH:
         return f"Next: docker pull {plan.targets[0].references[0]}"
     first = next((service for service in repository.services if service.name == plan.targets[0].service), None)
-    port = None if first is None else first.port or dockerfile.exposed_port(read_dockerfile(repository, first))
+    port = None if first is None else port_of(first, repository)
     publish = "" if port is None else f" -p {port}:{port}"
     foreign = f" --platform {plan.request.platforms[0]}" if plan.suffix else ""
-    return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}"
+    emulation = "\n      which this machine runs only after inv container-setup --emulation" if plan.suffix else ""
+    return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}{emulation}"

@@ -6,23 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import pipeline
-from .engine import api, ports
+from .engine import api, http, ports
 from .engine.containers import Containers
 from .engine.fleet import Broke, Ended, Fleet, stop
 from .engine.interrupts import Interrupts
 from .engine.machine import reach
-from .errors import BuildError, Interrupted, VerifyError
-from .plan import dockerfile, running
-from .plan.conditions import Stand
+from .errors import BuildError, ConfigError, Interrupted, VerifyError
+from .plan import running
+from .plan.conditions import Health, Stand
 from .plan.targets import Output
 from .report import running as report
 from .report import style
-from .services import read_dockerfile
 
 if TYPE_CHECKING:
     from .plan.conditions import Condition, Exit
     from .plan.running import Decision, Launch
-    from .services import Repository
+    from .services import Repository, Service
     from .settings import Settings
 
 POLL = 0.3  # seconds between two looks at containers that come up
@@ -35,7 +34,7 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
     not be built, VerifyError for a container that does not come up or fails, and Interrupted
     when a run was ended before all were up, or killed.
     """
-    launches = _launches(settings, repository)
+    launches = tuple(_launch(service, settings, repository) for service in settings.services)
     decision = _decide(launches, door)
     if _build_missing(launches, settings, repository, engine):
         decision = _decide(launches, door)  # a build takes its time
@@ -60,23 +59,33 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
     _judge(how_ended, killed=killed)
 
 
-def _launches(settings: "Settings", repository: "Repository") -> tuple["Launch", ...]:
-    return tuple(
-        running.Launch(
-            project=settings.project,
-            service=service.name,
-            image=f"{settings.registry}/{service.name}:{settings.tags[0]}",
-            port=service.port or dockerfile.exposed_port(read_dockerfile(repository, service)),
+def _launch(service: "Service", settings: "Settings", repository: "Repository") -> "Launch":
+    port = pipeline.port_of(service, repository)
+    if service.health is not None and port is None:
+        raise ConfigError(
+            f"container.services.{service.name}.health: there is no port to ask at",
+            hint=f"EXPOSE it in {service.dockerfile}, or set container.services.{service.name}.port",
         )
-        for service in settings.services
+    return running.Launch(
+        project=settings.project,
+        service=service.name,
+        image=f"{settings.registry}/{service.name}:{settings.tags[0]}",
+        port=port,
+        health=service.health,
+        memory=service.memory,
+        tmpfs=service.tmpfs,
+        env=service.env,
     )
+
+
+def _engine_is_here() -> bool:
+    return reach.endpoint().startswith(("unix://", "npipe://"))
 
 
 def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
     wanted = [launch.port for launch in launches if launch.port is not None]
     # Of the ports of another machine its engine knows no more than those of its containers.
-    here = reach.endpoint().startswith(("unix://", "npipe://"))
-    decision = running.decide(launches, door.found(), ports.taken(wanted) if here else {})
+    decision = running.decide(launches, door.found(), ports.taken(wanted) if _engine_is_here() else {})
     if decision.conflicts:
         raise running.refusal(decision.conflicts)
     return decision
@@ -110,8 +119,9 @@ def _up(fleet: Fleet, launches: Sequence["Launch"], interrupts: Interrupts) -> t
         began = time.monotonic()
         while True:
             _require_patience(interrupts)
-            conditions = fleet.conditions()
-            stands = {one.service: one.stand(time.monotonic() - began) for one in conditions}
+            seconds = time.monotonic() - began
+            conditions = _asked(fleet.conditions(), launches, seconds)
+            stands = {one.service: one.stand(seconds) for one in conditions}
             if Stand.COMING not in stands.values() or Stand.FAILED in stands.values():
                 break
             show([service for service, stand in stands.items() if stand is Stand.COMING])
@@ -126,6 +136,16 @@ def _up(fleet: Fleet, launches: Sequence["Launch"], interrupts: Interrupts) -> t
             f"{','.join(one.service for one in failed)}",
         )
     return conditions
+
+
+def _asked(conditions: Sequence["Condition"], launches: Sequence["Launch"], seconds: float) -> tuple["Condition", ...]:
+    """Ask the services whose images have no health check at their health paths."""
+    if not _engine_is_here():  # its loopback is not this machine's
+        return tuple(conditions)
+    urls = {launch.service: launch.health_url for launch in launches if launch.health_url}
+    unchecked = [one for one in conditions if one.health is Health.NONE and one.exit is None and one.service in urls]
+    faults = http.faults(urls[one.service] for one in unchecked)
+    return tuple(one.answered(faults[urls[one.service]], seconds) if one in unchecked else one for one in conditions)
 
 
 def _require_patience(interrupts: Interrupts) -> None:

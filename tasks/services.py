@@ -24,10 +24,26 @@ class Service:
     """Whether its folder is the build context, instead of the root."""
     stage: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    local_args: Mapping[str, str] = field(default_factory=dict)
+    """Build arguments of images that are loaded here, on top of the others; a push has none of them."""
     port: int | None = None
     """Where invoke.yaml says that it listens; the Dockerfile's EXPOSE counts otherwise."""
     budget: int | None = None
     """Bytes that its image may have."""
+    health: str | None = None
+    """The path that answers 2xx when it is well."""
+    slow: str | None = None
+    """A path whose answer takes some seconds."""
+    memory: int | None = None
+    """Bytes that its container may have."""
+    tmpfs: tuple[str, ...] = ()
+    """Folders that its container may write, in memory."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What its container has in its environment beside what the image says."""
+
+    def arguments(self, *, local: bool) -> Mapping[str, str]:
+        """Return the build arguments of an image that stays here, or of one that leaves."""
+        return {**self.args, **self.local_args} if local else self.args
 
     @property
     def dockerfile(self) -> str:
@@ -99,6 +115,8 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
     or is not text.
     """
     path = repository.root / service.dockerfile
+    if not service.dockerfile.isprintable():
+        raise ConfigError(f"{service.dockerfile!r} cannot be shown or handed on as text", hint="rename it")
     try:
         kind = path.stat().st_mode
     except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
+from .texts import read_text
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
+_LONGEST_COUNT = 6  # digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def load(
         registry=names.check_registry(registry, source=registry_source),
         tags=names.check_tags(names.split_list(tags, source=tags_source), source=tags_source),
         mirror=None if mirror is None else names.check_registry(mirror, source=mirror_source),
-        ca=read.first("ca", default="auto")[0],
+        ca=_not_empty(*read.first("ca", default="auto"), hint="auto, none, or a file"),
         builder=_builder(*read.optional("builder")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
@@ -183,8 +185,14 @@ def _builder(name: str | None, source: str) -> str | None:
     return name
 
 
+def _not_empty(text: str, source: str, *, hint: str) -> str:
+    if not text.strip():
+        raise ConfigError(f"{source} is empty", hint=hint)
+    return text
+
+
 def _count(text: str, source: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT and int(text) > 0):
         raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint="for example --jobs 2")
     return int(text)
 
@@ -208,7 +216,7 @@ def _version(root: Path, choice: str | None, source: str) -> str:
             raise ConfigError(f"{source}: git knows no version here", hint="git init, git commit; or write a version")
         text = found
     else:
-        text = choice
+        text = _not_empty(choice, source, hint="file, git, or a version")
     from .plan.names import check_tags
 
     check_tags((f"v{text}",), source=f"the version ({source})")
@@ -217,14 +225,12 @@ def _version(root: Path, choice: str | None, source: str) -> str:
 
 def _version_of_file(root: Path) -> str:
     try:
-        text = (root / VERSION_FILE).read_text(encoding="utf-8").strip().removeprefix("v")
+        text = read_text(root / VERSION_FILE).strip().removeprefix("v")
         if not text:
             raise ConfigError(f"{VERSION_FILE} is empty", hint=f"echo 0.1.0 > {VERSION_FILE}")
         return text  # noqa: TRY300 - the empty file is an error of its own
     except FileNotFoundError:
         raise ConfigError(f"there is no file {VERSION_FILE} at the root", hint=f"echo 0.1.0 > {VERSION_FILE}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{VERSION_FILE} cannot be read: {error}") from error
 
 
 def _version_of_git(root: Path) -> str | None:

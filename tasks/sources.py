@@ -11,13 +11,14 @@ from .services import Repository, Service, read_dockerfile
 
 
 def gather(
-    services: Sequence[Service], repository: Repository, *, registry: str, mirror: str | None
+    services: Sequence[Service], repository: Repository, *, registry: str, mirror: str | None, local: bool
 ) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
     """Return the sources of these services, and those of the repository's other images that they stand on.
 
+    ``local``: whether the images stay on this machine.
     Raises ConfigError for a Dockerfile that cannot be read.
     """
-    replacing = _replacing(repository, registry, mirror)
+    replacing = _replacing(repository, registry, mirror, local=local)
     chosen = {service.name for service in services}
     others = (one for one in _stood_on(services, repository, replacing) if one.name not in chosen)
     return (
@@ -33,20 +34,22 @@ class _Replacing:
     mirror: str | None
     stand_ins: Mapping[str, str]
     own: Mapping[str, str]
+    local: bool
+    """Whether the images stay on this machine."""
 
     def bases(self, repository: Repository, service: Service) -> tuple[bases.Base, ...]:
-        references = dockerfile.references(read_dockerfile(repository, service), service.args)
+        references = dockerfile.references(read_dockerfile(repository, service), service.arguments(local=self.local))
         own = {name: target for name, target in self.own.items() if target != support_name(service.target)}
         return bases.resolve(references, mirror=self.mirror, stand_ins=self.stand_ins, own=own)
 
 
-def _replacing(repository: Repository, registry: str, mirror: str | None) -> _Replacing:
+def _replacing(repository: Repository, registry: str, mirror: str | None, *, local: bool) -> _Replacing:
     own = {
         name: support_name(service.target)
         for service in repository.services
         for name in (service.name, f"{registry}/{service.name}")
     }
-    return _Replacing(mirror, stand_ins.recorded(), own)
+    return _Replacing(mirror, stand_ins.recorded(), own, local)
 
 
 def _stood_on(services: Sequence[Service], repository: Repository, replacing: _Replacing) -> tuple[Service, ...]:
@@ -70,7 +73,7 @@ def _source(service: Service, repository: Repository, replacing: _Replacing) -> 
         context=service.context,
         dockerfile=service.file if service.own_context else service.dockerfile,
         stage=service.stage,
-        args=service.args,
+        args=service.arguments(local=replacing.local),
         bases=replacing.bases(repository, service),
         revision=change.revision if change else None,
         committed=change.committed if change else None,

@@ -10,12 +10,13 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = "alpine:3.24.2@sha256:294b683cb724975bec92580e1e685676bd4b50bda910ddb8c51d4cabeaec77e6"
+GO = "golang:1.27.2-alpine3.24@sha256:85dc1069ac644ea3c527b177303a406eb3358192816cd7f9e5848eb658851673"
 TASKS_PY = """\
 from pathlib import Path
 
@@ -145,6 +146,22 @@ def get(url: str, *, seconds: float = 30) -> str:
             time.sleep(0.2)
 
 
+def wait_for(condition: Callable[[], bool], seconds: float = 60, *, what: Callable[[], str] = str) -> None:
+    """Return when a condition holds; ``what`` says what there was instead when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what() or "it did not come to pass"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
 def running(image: str, port: int, *options: str) -> Iterator[tuple[str, str]]:
     """Run an image and yield the container and the address of its port on this machine."""
@@ -159,9 +176,7 @@ def running(image: str, port: int, *options: str) -> Iterator[tuple[str, str]]:
 @contextlib.contextmanager
 def loopback_registry(folder: Path) -> Iterator[str]:
     """Serve an empty registry on a free port of this machine, and yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     program = _registry_program()
     if program is None:
         container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()

@@ -1,13 +1,13 @@
 """The engine's API, through the docker SDK: what it is, what it holds, what may go."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..plan.cleaning import CacheRecord, Image
 from ..plan.platforms import Platform, of_machine
+from . import client_file
 from .machine import reach
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Engine:
 
     def ids(self, references: Sequence[str]) -> Mapping[str, str]:
         """Return the ids of the images that are there, by reference: one call, exact references."""
+        if not references:  # no filter is all images
+            return {}
         with translated():
             found = self._api.images(filters={"reference": list(references)})
         return {reference: image["Id"] for image in found for reference in image.get("RepoTags") or ()}
@@ -137,25 +139,13 @@ def client() -> "APIClient":
     import docker
     from docker.errors import DockerException
 
-    _require_context()
+    client_file.require()
     try:
         api = docker.from_env(timeout=_TIMEOUT).api
         api.version()
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(error) from error
     return api
-
-
-def _require_context() -> None:
-    """Refuse a context that is not there: the SDK would quietly ask the usual socket instead."""
-    from docker.context import ContextAPI
-
-    name = os.environ.get("DOCKER_CONTEXT")
-    if not name or name == "default" or os.environ.get("DOCKER_HOST"):
-        return
-    known = [context.Name for context in ContextAPI.contexts()]
-    if name not in known:
-        raise EngineError(f"DOCKER_CONTEXT: there is no context {name!r}", hint=f"choose from {', '.join(known)}")
 
 
 @contextlib.contextmanager

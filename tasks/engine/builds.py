@@ -1,6 +1,7 @@
 """One service's build while it goes on: its events, its log, its outcome."""
 
 import codecs
+import io
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,8 @@ class Build:
         """
         self._began = time.monotonic()
         try:
-            self._log = (self.root / workspace.log_path(self.target.service)).open("w", encoding="utf-8")
+            file = workspace.fresh(self.root / workspace.log_path(self.target.service))
+            self._log = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise EngineError(f"the log of {self.target.service} cannot be written: {error.strerror}") from error
         self.listener.begun(self.target.service)

@@ -5,6 +5,7 @@ not used for builds: it runs everything in one process, which cancels the health
 when one fails, and gives no handle for a clean Ctrl-C.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import ConfigError, EngineError
 from ..plan.failures import Kind
 from ..plan.outcomes import Outcome
 from ..plan.targets import Plan, Target
+from . import client_file
 from .builds import Build, Listener
 from .machine import plugin
 from .process import run
@@ -32,7 +34,7 @@ _ANSWER = 60.0  # seconds in which buildx reads a definition
 def client() -> "DockerClient":
     """Return python-on-whales' client.
 
-    Raises EngineError when there is no docker command line or no buildx.
+    Raises EngineError when there is no docker command line or no buildx, or its own file is damaged.
     """
     from shutil import which
 
@@ -40,6 +42,7 @@ def client() -> "DockerClient":
         raise EngineError(
             "docker is not on PATH", hint="inv container-setup, or https://docs.docker.com/engine/install/"
         )
+    client_file.require()
     from python_on_whales import DockerClient
 
     return DockerClient()
@@ -111,6 +114,21 @@ def check(definition: str, root: Path, builder: str | None) -> None:
     )
 
 
+def _sayable(root: Path, folder: Path) -> Mapping[str, str] | None:
+    """Return an environment in which the root goes by a name of ASCII letters; None where it has one.
+
+    buildx puts the name of a context that several targets share into a header, which takes no
+    other letters (`header key "x-docker-expose-session-sharedkey" …`). Like every Go program it
+    believes PWD, if that is the folder that it runs in.
+    """
+    if root.name.isascii():
+        return None
+    link = folder / "root"
+    if not link.is_symlink():
+        link.symlink_to(root, target_is_directory=True)
+    return {**os.environ, "PWD": str(link)}
+
+
 def _builder(name: str | None) -> tuple[str, ...]:
     return () if name is None else ("--builder", name)
 
@@ -164,6 +182,7 @@ def _build(targets: Sequence[Target], definition: str, listener: Listener, condu
                     argv=(*words, "--metadata-file", str(one.metadata), name),
                     stdin=definition.encode(),
                     cwd=conduct.root,
+                    env=_sayable(conduct.root, Path(folder)),
                 )
                 for name, one in builds.items()
             ],

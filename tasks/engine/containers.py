@@ -37,7 +37,7 @@ class Containers:
     def create(self, launch: Launch) -> str:
         """Make a container, shut in as far as a service can be, and return its id.
 
-        Nothing can be written but what is mounted, no capability is left and none can be had
+        Nothing can be written but what is mounted or in memory, no capability is left and none can be had
         back, the engine does not start it again, and its port is open to this machine alone.
 
         Raises ConfigError when its name has been taken meanwhile.
@@ -63,6 +63,10 @@ class Containers:
             image = self._api.inspect_image(launch.image)  # type: ignore[no-untyped-call]
             host = self._api.create_host_config(
                 read_only=True,
+                # Whoever the service runs as may write there; what the image has in the folder is hidden.
+                tmpfs=dict.fromkeys(launch.tmpfs, "mode=1777"),
+                mem_limit=launch.memory,
+                memswap_limit=launch.memory,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
                 port_bindings=None if port is None else {port: (HOST, port)},
@@ -72,6 +76,7 @@ class Containers:
                 launch.image,
                 None,  # type: ignore[arg-type]  # the image's own command
                 ports=None if port is None else [port],
+                environment=dict(launch.env),
                 labels={PROJECT_LABEL: launch.project, SERVICE_LABEL: launch.service, RUN_LABEL: launch.project},
                 host_config=host,
             )

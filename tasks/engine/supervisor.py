@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Job:
     argv: tuple[str, ...]
     stdin: bytes
     cwd: Path
+    env: Mapping[str, str] | None = None
+    """Its environment; None for this process's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class _Run:
             child = await asyncio.create_subprocess_exec(
                 *job.argv,
                 cwd=job.cwd,
+                env=job.env,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=writing,

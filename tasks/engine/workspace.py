@@ -1,8 +1,10 @@
 """The folder ``.container/`` at the root, which git and docker ignore: logs, the CA bundle, the lock."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import ConfigError, Interrupted
 
@@ -21,10 +23,16 @@ def prepare(root: Path) -> Path:
     Raises ConfigError where the checkout cannot be written.
     """
     folder = root / FOLDER
+    for place in (folder, folder / "logs"):
+        if place.is_symlink():
+            raise ConfigError(
+                f"{place.relative_to(root)} is a link, and what is written there would land elsewhere",
+                hint=f"rm {place.relative_to(root)}",
+            )
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"  # for repositories that do not ignore the folder themselves
-        if not ignore.is_file():
+        if not os.path.lexists(ignore):
             ignore.write_text(_IGNORE_ALL, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
@@ -43,13 +51,20 @@ def copy_bundle(root: Path, bundle: Path) -> str:
     target = prepare(root) / "ca.pem"
     content = bundle.read_bytes()
     try:
-        if not target.is_file() or target.read_bytes() != content:
-            fresh = target.with_suffix(".new")
-            fresh.write_bytes(content)
-            fresh.replace(target)
+        if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+            path = target.with_suffix(".new")
+            with fresh(path) as file:
+                file.write(content)
+            path.replace(target)
     except OSError as error:
         raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}") from error
     return f"{FOLDER}/{target.name}"
+
+
+def fresh(path: Path) -> BinaryIO:
+    """Open a new file in the place of whatever is there: a link or a pipe is removed, and never written to."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
 
 
 def write_new(root: Path, name: str, text: str) -> Path:

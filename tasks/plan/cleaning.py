@@ -1,6 +1,6 @@
 """Decide what a clean takes away: what carries this project's marks, and nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .bases import repository_of
@@ -45,6 +45,9 @@ class Cleaning:
     builders: tuple[str, ...]
     ownerless: int
     """Bytes of layers in the shared builder, which stay."""
+    doubtful_mounts: tuple[CacheRecord, ...] = ()
+    """Those with our prefix that no Dockerfile here names: of a service that has gone, or of a project with a
+    longer name."""
 
     @property
     def nothing(self) -> bool:
@@ -57,11 +60,20 @@ class Cleaning:
         return sum(image.size for image in self.images) + sum(mount.size for mount in self.mounts)
 
 
-def decide(*, project: str, images: Iterable[Image], cache: Sequence[CacheRecord], builders: Iterable[str]) -> Cleaning:
+def decide(
+    *,
+    project: str,
+    images: Iterable[Image],
+    cache: Sequence[CacheRecord],
+    builders: Iterable[str],
+    mounted: Collection[str],
+) -> Cleaning:
     """Sort what was found into what goes and what stays.
 
     ``images`` carry the project's label. A label is inherited by images built FROM ours, so
-    a tagged image is ours only when its repository is also named for its service.
+    a tagged image is ours only when its repository is also named for its service. A cache
+    mount is ours when its id begins with the project's name and is one of ``mounted``, those
+    that the repository's Dockerfiles name.
     """
     going: list[Image] = []
     kept: list[Image] = []
@@ -75,8 +87,9 @@ def decide(*, project: str, images: Iterable[Image], cache: Sequence[CacheRecord
     return Cleaning(
         images=tuple(going),
         kept=tuple(kept),
-        mounts=tuple(mount for mount in mounts if not mount.in_use),
-        busy_mounts=tuple(mount for mount in mounts if mount.in_use),
+        mounts=tuple(mount for mount in mounts if mount.mount_id in mounted and not mount.in_use),
+        busy_mounts=tuple(mount for mount in mounts if mount.mount_id in mounted and mount.in_use),
+        doubtful_mounts=tuple(mount for mount in mounts if mount.mount_id not in mounted),
         builders=tuple(builders),
         ownerless=sum(record.size for record in cache if record.mount_id is None),
     )

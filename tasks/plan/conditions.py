@@ -1,11 +1,13 @@
 """Judge how a container is: coming up, up, or failed, and what its end means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # Seconds that a container without a health check has to stay up to count as up.
 SETTLED = 1.0
+# Seconds in which a service whose image has no health check has to answer at its health path.
+PATIENCE = 60.0
 # Nanoseconds between two looks at the health of a container that starts.
 _LOOK = 300_000_000
 _USUAL_INTERVAL = 30_000_000_000  # the engine's own default, in nanoseconds
@@ -69,6 +71,13 @@ class Condition:
         if self.health is Health.UNHEALTHY:
             return f"is unhealthy: {self.probe}" if self.probe else "is unhealthy"
         return ""
+
+    def answered(self, fault: str, seconds: float) -> "Condition":
+        """Return it with what its health path said, so many seconds after its start; no fault is well."""
+        if not fault:
+            return replace(self, health=Health.HEALTHY)
+        health = Health.STARTING if seconds < PATIENCE else Health.UNHEALTHY
+        return replace(self, health=health, probe=f"after {PATIENCE:.0f} s {fault}")
 
     def stand(self, seconds: float) -> Stand:
         """Judge it, so many seconds after its start."""

@@ -17,6 +17,9 @@ _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)(['\"]?)([^\s<'\"]+)\2(?!\S)")
 _QUOTED = re.compile(r"""(?<![<-])(?:'[^']*'|"(?:\\.|[^"\\])*")""")
 _HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
 _VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
+_PORT = re.compile(r"[0-9]{1,5}")
+_LAST_PORT = 65535
+LONGEST = 4096  # letters of a variable; each may repeat those before it, and forty of them fill any memory
 _MOUNT_ID = re.compile(r"\bid=([^,\s]+)")
 
 
@@ -82,7 +85,7 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
     """Return the images that a Dockerfile takes from outside, as written there, each once.
 
     Stages, ``scratch`` and numbers are not outside. A reference with a variable that neither
-    a global ARG nor ``args`` sets is left out: BuildKit decides it.
+    a global ARG nor ``args`` sets, or that is far too long, is left out: BuildKit decides it.
     """
     known = dict(args or {})
     stages: set[str] = set()
@@ -90,8 +93,9 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
     for instruction in instructions(text):
         if instruction.name == "ARG" and not stages:
             for name, default in _defaults(instruction.value):
-                if name not in known:
-                    known[name] = expand(default, known) or ""
+                value = expand(default, known) or ""
+                if name not in known and len(value) <= LONGEST:
+                    known[name] = value
             continue
         for written in _taken(instruction):
             reference = expand(written, known)
@@ -162,12 +166,36 @@ def cache_ids(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def exposed_port(text: str) -> int | None:
-    """Return the first TCP port that the image says it listens on."""
-    for instruction in instructions(text):
+def exposed_port(text: str, stage: str | None = None) -> int | None:
+    """Return the first TCP port that the image of a stage, by default the last, says it listens on.
+
+    What the stage says itself comes before what it has from the stages below it.
+    """
+    for instruction in _of_image(text, stage):
         if instruction.name == "EXPOSE":
             for word in instruction.value.split():
                 port, _, protocol = word.partition("/")
-                if port.isdecimal() and protocol in {"", "tcp"}:
+                if _PORT.fullmatch(port) and 0 < int(port) <= _LAST_PORT and protocol in {"", "tcp"}:
                     return int(port)
     return None
+
+
+def _of_image(text: str, stage: str | None) -> Iterator[Instruction]:
+    """Yield the instructions of a stage, then those of the stages that it stands on."""
+    stages: list[tuple[str, str, list[Instruction]]] = []
+    for instruction in instructions(text):
+        if instruction.name == "FROM":
+            words = [word for word in instruction.value.split() if not word.startswith("--")]
+            name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
+            stages.append((name, words[0].lower() if words else "", []))
+        elif stages:
+            stages[-1][2].append(instruction)
+    wanted, end = (stage or "").lower(), len(stages)
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) < end else end - 1
+    if wanted and not wanted.isdigit():
+        number = next((index for index, (name, _, _) in enumerate(stages) if name == wanted), -1)
+    while number >= 0:
+        _, below, found = stages[number]
+        yield from found
+        # Only what stands above can be meant: a later stage of the same name is none to stand on.
+        number = next((index for index in reversed(range(number)) if stages[index][0] == below), -1)

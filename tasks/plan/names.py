@@ -11,13 +11,13 @@ from ..errors import ConfigError
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL = r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])"
-_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-f:]+\])(?::[0-9]{{1,5}})?"
+_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?"
 _SERVICE = re.compile(_COMPONENT)
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _HOST_ONLY = re.compile(_HOST)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LONGEST_NAME = 255
-_LONGEST_SERVICE = 63  # as host names have it; Invoke's list has no room for more
+_LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
 
 
 def split_list(text: str, *, source: str) -> tuple[str, ...]:
@@ -50,16 +50,23 @@ def check_registry(registry: str, *, source: str) -> str:
     if registry.endswith("/"):
         bare = registry.rstrip("/")
         raise ConfigError(f"{source}: {registry!r} ends with a slash", hint=f"write {bare or 'host/path'}")
+    if not _is_registry(registry.lower()):
+        raise ConfigError(f"{source}: {_shorten(registry)!r} is not a registry", hint="write host[:port]/path")
     if registry != registry.lower():
         raise ConfigError(f"{source}: {registry!r} has upper case", hint=f"write {registry.lower()}")
-    host, _, path = registry.partition("/")
-    if not _is_host(host):
-        host, path = "", registry
-    if (host and not _HOST_ONLY.fullmatch(host)) or (path and not _PATH.fullmatch(path)):
-        raise ConfigError(f"{source}: {_shorten(registry)!r} is not a registry", hint="write host[:port]/path")
     if len(registry) > _LONGEST_NAME:
         raise ConfigError(f"{source} has {len(registry)} characters", hint=f"at most {_LONGEST_NAME}")
     return registry
+
+
+def _is_registry(text: str) -> bool:
+    host, _, path = text.partition("/")
+    if not _is_host(host):
+        host, path = "", text
+    found = _HOST_ONLY.fullmatch(host)
+    if host and (found is None or not 0 < int(found["port"] or 1) < 65536):  # noqa: PLR2004 - TCP's
+        return False
+    return not path or _PATH.fullmatch(path) is not None
 
 
 def _is_host(component: str) -> bool:

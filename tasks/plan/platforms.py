@@ -22,6 +22,16 @@ class Platform(StrEnum):
 # What the engine's API and `uname -m` call the same processors.
 _ALIASES = {"amd64": Platform.AMD64, "x86_64": Platform.AMD64, "arm64": Platform.ARM64, "aarch64": Platform.ARM64}
 
+# What people call them besides.
+_SPOKEN = _ALIASES | {
+    "x64": Platform.AMD64,
+    "x86-64": Platform.AMD64,
+    "x86": Platform.AMD64,
+    "arm64/v8": Platform.ARM64,
+    "arm64v8": Platform.ARM64,
+    "armv8": Platform.ARM64,
+}
+
 
 def of_machine(arch: str | None = None) -> Platform:
     """Return the platform of a processor name, by default of this machine's.
@@ -48,7 +58,8 @@ def _one(name: str, source: str) -> Platform:
     except ValueError:
         from difflib import get_close_matches
 
-        near = get_close_matches(name.lower(), [*Platform, *_ALIASES], n=1, cutoff=0.5)
-        meant = _ALIASES.get(near[0], near[0]) if near else None
+        arch = name.lower().removeprefix("linux/")
+        near = [arch] if arch in _SPOKEN else get_close_matches(name.lower(), [*Platform, *_SPOKEN], n=1, cutoff=0.5)
+        meant = _SPOKEN.get(near[0], near[0]) if near else None
         hint = f"choose from {', '.join(Platform)}" if meant is None else f"did you mean {meant}?"
         raise ConfigError(f"{source}: {name!r} is not a platform that is built here", hint=hint) from None

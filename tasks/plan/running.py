@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ConfigError
+from .printable import line
 from .targets import SERVICE_LABEL
 
 # On the containers alone, with the project as its value: images and what is built on them never carry it.
@@ -24,6 +25,13 @@ class Launch:
     image: str
     port: int | None = None
     """Where the service listens, and where it is published on this machine."""
+    health: str | None = None
+    """The path that answers 2xx when it is well; asked where the image has no check of its own."""
+    memory: int | None = None
+    """Bytes that it may have; None for no limit."""
+    tmpfs: tuple[str, ...] = ()
+    """Folders that it may write, in memory."""
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -34,6 +42,11 @@ class Launch:
     def url(self) -> str:
         """Where the service answers; empty for one that listens nowhere."""
         return "" if self.port is None else f"http://{HOST}:{self.port}"
+
+    @property
+    def health_url(self) -> str:
+        """Where it says that it is well; empty for one that says so nowhere."""
+        return "" if self.health is None else f"{self.url}{self.health}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +177,8 @@ def refusal(conflicts: Sequence[Conflict]) -> ConfigError:
     """Return the error that names every conflict, each with the command that ends it."""
     if len(conflicts) == 1:
         only = conflicts[0]
-        return ConfigError(f"{only.service}: {only.what}", hint=only.way_out)
-    lines = "".join(f"\n  {one.service}: {one.what}: {one.way_out}" for one in conflicts)
+        return ConfigError(f"{only.service}: {line(only.what)}", hint=line(only.way_out))
+    lines = "".join(f"\n  {one.service}: {line(f'{one.what}: {one.way_out}')}" for one in conflicts)
     return ConfigError(
         f"{len(conflicts)} things are in the way, and nothing was started:{lines}",
         hint="each line ends with what frees it; inv container-run --services starts some without the others",

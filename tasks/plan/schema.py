@@ -3,17 +3,19 @@
 import json
 from typing import Any
 
-from ..configuration import SERVICE_SETTINGS, SETTINGS, Setting
+from ..configuration import MAPPINGS, SERVICE_SETTINGS, SETTINGS, Setting
 
 
 def schema() -> dict[str, Any]:
     """Return the schema, in the draft that editors know best."""
     service = _object(SERVICE_SETTINGS)
-    service["properties"]["args"] = {
-        "type": "object",
-        "description": "Build arguments.",
-        "additionalProperties": {"type": ["string", "number"]},
-    }
+    for setting in SERVICE_SETTINGS:
+        if setting.key in MAPPINGS:
+            service["properties"][setting.key] = {
+                "type": "object",
+                "description": f"{setting.help} Default: {setting.default}.",
+                "additionalProperties": {"type": ["string", "integer"]},
+            }
     container = _object(SETTINGS)
     container["properties"]["services"] = {
         "type": "object",
@@ -32,7 +34,7 @@ def _object(settings: tuple[Setting, ...]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {setting.key: _value(setting) for setting in settings if setting.key != "args"},
+        "properties": {setting.key: _value(setting) for setting in settings if setting.key not in MAPPINGS},
     }
 
 

@@ -3,6 +3,7 @@
 from ..errors import ConfigError
 
 _FACTORS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+_LONGEST = 12  # digits
 
 
 def parse_size(text: str, *, source: str) -> int:
@@ -11,6 +12,6 @@ def parse_size(text: str, *, source: str) -> int:
     Raises ConfigError for anything else.
     """
     number, unit = text[:-2].strip(), text[-2:].upper()
-    if unit not in _FACTORS or not (number.isascii() and number.isdigit()):
+    if unit not in _FACTORS or not (number.isascii() and number.isdigit() and len(number) <= _LONGEST):
         raise ConfigError(f"{source}: {text!r} is not a size", hint="for example 100MB")
     return int(number) * _FACTORS[unit]

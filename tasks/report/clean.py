@@ -1,11 +1,16 @@
 """What a clean would take and has taken."""
 
+from collections.abc import Sequence
+
 from ..plan.cleaning import Cleaning
 from . import style
 
 
-def show(found: Cleaning, project: str) -> None:
-    """Print what goes, how much it is, and what stays although a person might expect otherwise."""
+def show(found: Cleaning, project: str, stand_ins: Sequence[str] = ()) -> None:
+    """Print what goes, how much it is, and what stays although a person might expect otherwise.
+
+    ``stand_ins`` are the references of those that the engine holds.
+    """
     for image in found.images:
         name = ", ".join(image.references) or f"{image.id[:19]} (untagged)"
         style.say(f"  image    {style.megabytes(image.size):>10}  {style.safe(name)}")
@@ -19,9 +24,16 @@ def show(found: Cleaning, project: str) -> None:
         style.say(f"{style.megabytes(found.bytes)} go; images may share layers, so less may come free.")
     for image in found.kept:
         who = style.safe(", ".join(image.used_by))
-        style.say(f"  stays: {', '.join(image.references) or image.id[:19]}: in use by {who}")
+        style.say(f"  stays: {style.safe(', '.join(image.references) or image.id[:19])}: in use by {who}")
     for mount in found.busy_mounts:
         style.say(f"  stays: mount {style.safe(mount.mount_id or '')}: a build uses it")
+    for mount in found.doubtful_mounts:
+        style.say(
+            f"  stays: mount {style.safe(mount.mount_id or '')} ({style.megabytes(mount.size)}), which no Dockerfile "
+            f"here names: docker builder prune --all --filter id={style.safe(mount.id)}"
+        )
+    if stand_ins:
+        style.say(f"  stays: stand-ins of the bases, for every repository: docker image rm {' '.join(stand_ins)}")
     if found.ownerless:
         size = style.megabytes(found.ownerless)
         style.say(f"  stays: {size} of layers in the engine's shared builder: they have no owner")
@@ -32,6 +44,6 @@ def freed(found: Cleaning, cache: int) -> None:
     gone = [
         f"{len(found.images)} images" if found.images else "",
         f"{len(found.mounts)} cache mounts ({style.megabytes(cache)})" if found.mounts else "",
-        f"builder {', '.join(found.builders)}" if found.builders else "",
+        f"builder {style.safe(', '.join(found.builders))}" if found.builders else "",
     ]
     style.say(f"Removed: {'; '.join(part for part in gone if part)}.")

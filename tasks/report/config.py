@@ -19,8 +19,14 @@ def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
         details = [f"context {service.context}", f"Dockerfile {service.dockerfile}"]
         details += [f"target {service.stage}"] if service.stage else []
         details += [f"arguments {', '.join(service.args)}"] if service.args else []
+        details += [f"local arguments {', '.join(service.local_args)}"] if service.local_args else []
         details += [f"port {service.port}"] if service.port else []
         details += [f"budget {style.megabytes(service.budget)}"] if service.budget else []
+        details += [f"health {service.health}"] if service.health else []
+        details += [f"slow {service.slow}"] if service.slow else []
+        details += [f"memory {style.megabytes(service.memory)}"] if service.memory else []
+        details += [f"tmpfs {' '.join(service.tmpfs)}"] if service.tmpfs else []
+        details += [f"environment {', '.join(service.env)}"] if service.env else []
         style.say(f"services.{service.name}: {style.safe(', '.join(details))}")
 
 

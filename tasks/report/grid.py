@@ -4,7 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 from . import style
 
-WIDE = 240  # columns where nothing limits them
+WIDE = 240  # letters where nothing limits them
+LEAST = 12  # letters of a column that gives way; with fewer it would tell nothing
+_GAP = 2
+_KEPT = 2  # the first columns say what it is, and how it is
 
 
 def show(
@@ -13,29 +16,42 @@ def show(
     """Print rows under their heads; cells may be painted.
 
     ``right`` are the columns aligned there, and ``giving`` those that give way where a
-    terminal is narrow.
+    terminal is narrow. Where that does not do, columns go from the right, but never the
+    first two; those fold.
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="", pad_edge=False)
-    for head in heads:
-        gives = head in giving
-        table.add_column(
-            Text.from_ansi(style.paint(head, style.QUIET)),
-            justify="right" if head in right else "left",
-            no_wrap=not gives,
-            overflow="ellipsis" if gives else "fold",
-        )
-    for row in rows:
-        table.add_row(*map(Text.from_ansi, row))
     console = Console(
         width=None if style.live() else WIDE,
         no_color=not style.coloured(),
         force_terminal=style.coloured() or None,
         highlight=False,
     )
+    cells = [[Text.from_ansi(cell) for cell in row] for row in rows]
+    widest = [max([len(head), *(row[number].cell_len for row in cells)]) for number, head in enumerate(heads)]
+    needed = [min(LEAST, width) if head in giving else width for head, width in zip(heads, widest, strict=True)]
+    count = fitting(needed, console.width)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), show_header=True, header_style="", pad_edge=False)
+    for head in heads[:count]:
+        gives = head in giving
+        table.add_column(
+            Text.from_ansi(style.paint(head, style.QUIET)),
+            justify="right" if head in right else "left",
+            no_wrap=count > _KEPT and not gives,
+            overflow="ellipsis" if gives else "fold",
+        )
+    for row in cells:
+        table.add_row(*row[:count])
     with console.capture() as text:
         console.print(table)
     style.say(text.get().removesuffix("\n"))
+
+
+def fitting(needed: Sequence[int], wide: int) -> int:
+    """Return how many columns, from the left, fit into so many letters; at least the first two."""
+    count = len(needed)
+    while count > _KEPT and sum(needed[:count]) + _GAP * (count - 1) > wide:
+        count -= 1
+    return count

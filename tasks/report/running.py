@@ -50,7 +50,10 @@ def _waiting(services: Sequence[str]) -> str:
 def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
     """Print the table of services and their addresses."""
     states = {condition.service: condition for condition in conditions}
-    rows = [(launch.service, _state(states[launch.service]), launch.url, launch.name) for launch in launches]
+    rows = [
+        (launch.service, _state(states[launch.service]), launch.health_url or launch.url, launch.name)
+        for launch in launches
+    ]
     grid.show(_HEADS, rows, giving=("container",))
 
 
@@ -67,7 +70,7 @@ def failure(condition: Condition, lines: Sequence[str]) -> None:
     if not lines:
         style.say("    it has written nothing")
     if any("Read-only file system" in line for line in lines):
-        style.say("    its root cannot be written: data belongs in a volume, and what is temporary in memory")
+        style.say("    its root cannot be written: data belongs in a volume, what is temporary in memory (tmpfs)")
 
 
 class Log:

@@ -2,14 +2,13 @@
 
 import io
 import os
-import re
 import sys
 from typing import TextIO
 from weakref import WeakSet
 
 from colorama import Fore, Style, just_fix_windows_console
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+from ..plan.printable import stripped
 
 GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
 WARN = Fore.YELLOW
@@ -37,7 +36,7 @@ def paint(text: str, colour: str) -> str:
 def safe(text: str) -> str:
     """Return text of a foreign program without anything that could move a terminal's cursor."""
     text = text.rstrip("\r").rpartition("\r")[2]  # a progress bar's last state
-    return _CONTROL.sub("", text.replace("\t", "    ").replace("\n", " "))
+    return stripped(text.replace("\t", "    ").replace("\n", " "))
 
 
 def step(name: str) -> str:

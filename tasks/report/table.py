@@ -33,7 +33,7 @@ def _row(outcome: Outcome, budgets: Mapping[str, int]) -> tuple[str, ...]:
         f"{outcome.seconds:.1f}",
         _size(outcome.size, budgets.get(outcome.service)),
         outcome.reference if outcome.ready else "",
-        (outcome.digest or "")[:SHORT_DIGEST],
+        style.safe(outcome.digest or "")[:SHORT_DIGEST],
     )
 
 

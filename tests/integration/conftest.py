@@ -63,9 +63,11 @@ def images(checkout: Repo) -> Iterator[str]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """An empty registry on this machine."""
+    """An empty registry on this machine; what the engine keeps under its name goes with it."""
     with loopback_registry(tmp_path) as address:
         yield address
+    listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    docker("rmi", "-f", *(name for name in listed if name.startswith(f"{address}/")), check=False)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import BASE, Repo, docker, environment
+from tests.support import BASE, Repo, docker, environment, wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -92,7 +92,7 @@ def test_a_signal_ends_every_child_within_two_seconds(tiny: Repo, number: signal
         start_new_session=True,
     )
     log = tiny.root / ".container/logs/two.log"
-    _wait_for(lambda: log.is_file() and "RUN echo two" in log.read_text(encoding="utf-8"))
+    wait_for(lambda: log.is_file() and "RUN echo two" in log.read_text(encoding="utf-8"))
     children = _descendants(run.pid)
     assert len(children) >= 2
     began = time.monotonic()
@@ -111,14 +111,6 @@ def _lives(pid: int) -> bool:
     except OSError:
         return False
     return "State:\tZ" not in status  # a zombie only waits for its new parent to notice
-
-
-def _wait_for(condition: object, seconds: float = 60) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -58,6 +58,21 @@ def test_only_its_own_goes(tiny: Repo, beside: Repo) -> None:
     assert "Nothing of tiny is here" in tiny.inv("container-clean", "--yes").ok().out
 
 
+def test_the_mount_of_a_project_with_a_longer_name_stays_and_is_named_with_its_end(tiny: Repo) -> None:
+    tiny.service("one", MOUNT.format(id="tiny-mount"), MOUNT.format(id="tiny-x-mount"))
+    tiny.inv("container-build").ok()
+    tiny.service("one", MOUNT.format(id="tiny-mount"))  # as if the other mount were tiny-x's
+    shown = tiny.inv("container-clean", "--yes").ok().out
+    assert "cache mounts" in shown
+    mounts = _mounts()
+    assert '"/tiny-mount"' not in mounts
+    assert '"/tiny-x-mount"' in mounts
+    (line,) = (line for line in shown.splitlines() if "tiny-x-mount" in line)
+    command = line.rpartition("no Dockerfile here names: ")[2].split()
+    docker(*command[1:], "--force")
+    assert '"/tiny-x-mount"' not in _mounts()
+
+
 def test_nobody_to_ask_needs_yes(tiny: Repo) -> None:
     tiny.service("one", "COPY services/one/word /word")
     tiny.inv("container-build").ok()

@@ -228,6 +228,8 @@ def test_a_secret_and_a_large_file_stay_out_of_context_and_image(tiny: Repo) -> 
     tiny.write(".dockerignore", (ROOT / ".dockerignore").read_text(encoding="utf-8"))
     for place in ("", "services/whole/", "services/whole/deep/"):
         tiny.write(f"{place}.env", "SECRET=1\n")
+        tiny.write(f"{place}prod/.ENV", "SECRET=1\n")
+        tiny.write(f"{place}secrets/token.txt", "SECRET\n")
         tiny.write(f"{place}server.key", "SECRET\n")
         (tiny.root / f"{place}dump.bin").write_bytes(b"\0" * 1)
     with (tiny.root / "large.tar").open("wb") as large:
@@ -237,6 +239,6 @@ def test_a_secret_and_a_large_file_stay_out_of_context_and_image(tiny: Repo) -> 
     tiny.inv("container-build").ok()
     inside = docker("run", "--rm", "images.test/tiny/whole:latest", "find", "/all", "-type", "f").split()
     assert "/all/services/whole/word" in inside
-    assert not [name for name in inside if name.endswith((".env", ".key", ".bin", ".tar"))]
+    assert not [name for name in inside if name.endswith((".env", ".ENV", ".key", ".bin", ".tar", "token.txt"))]
     log = (tiny.root / ".container/logs/whole.log").read_text(encoding="utf-8")
     assert "load build context" in log

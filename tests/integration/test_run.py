@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from tests.support import BASE, Repo, docker, environment, get
+from tests.support import BASE, Repo, docker, environment, free_port, get, wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -37,13 +37,6 @@ printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello from {name}\\n'
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def add(repo: Repo, name: str, command: str, *lines: str) -> None:
     """Add a service that runs a shell command."""
     words = [f"FROM {BASE}", f"COPY services/{name}/seed /", *lines, f"CMD {json.dumps(['sh', '-c', command])}", ""]
@@ -51,7 +44,7 @@ def add(repo: Repo, name: str, command: str, *lines: str) -> None:
     repo.write(f"services/{name}/seed", repo.seed)
 
 
-def serving(repo: Repo, name: str, health: str = "true") -> int:
+def serving(repo: Repo, name: str, health: str | None = "true") -> int:
     """Add a service that answers on a port of its own and says goodbye, and return the port."""
     port = free_port()
     repo.write(f"services/{name}/serve", SERVE.format(name=name, port=port))
@@ -62,7 +55,7 @@ def serving(repo: Repo, name: str, health: str = "true") -> int:
         "exec /serve",
         f"COPY --chmod=0755 services/{name}/serve services/{name}/answer /",
         f"EXPOSE {port}",
-        f"HEALTHCHECK --interval=1s --retries=2 CMD {health}",
+        "" if health is None else f"HEALTHCHECK --interval=1s --retries=2 CMD {health}",
     )
     return port
 
@@ -90,11 +83,11 @@ class Run:
             self.text += line.decode()
 
     def says(self, words: str, seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
-        while words not in self.text:
-            assert self.process.poll() is None, self.text
-            assert time.monotonic() < end, self.text
-            time.sleep(0.05)
+        def said() -> bool:
+            assert words in self.text or self.process.poll() is None, self.text
+            return words in self.text
+
+        wait_for(said, seconds, what=lambda: self.text)
 
     def end(self, number: signal.Signals | None = signal.SIGINT, seconds: float = 30) -> int:
         if number is not None:
@@ -200,6 +193,48 @@ def test_a_container_is_shut_in(shop: Repo) -> None:
     status = docker("exec", "tiny-one", "cat", "/proc/1/status")
     assert "CapEff:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
+
+
+def described(repo: Repo, *lines: str) -> None:
+    """Say something of the service one in invoke.yaml."""
+    with (repo.root / "invoke.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n".join(["  services:", "    one:", *(f"      {line}" for line in lines), ""]))
+
+
+def test_without_a_check_in_the_image_its_health_path_is_waited_for(shop: Repo) -> None:
+    port = serving(shop, "one", health=None)
+    serve = (shop.root / "services/one/serve").read_text(encoding="utf-8")
+    shop.write("services/one/serve", serve.replace("#!/bin/sh\n", "#!/bin/sh\nsleep 3\n"))
+    described(shop, "health: /health?deep")
+    shop.inv("container-build").ok()
+    began = time.monotonic()
+    result = shop.inv("container-run", "--detach").ok()
+    assert time.monotonic() - began > 3
+    assert "no health check" not in result.out
+    assert f"http://127.0.0.1:{port}/health?deep" in result.out
+    assert get(f"http://127.0.0.1:{port}/") == "hello from one\n"
+
+
+def test_a_health_path_without_a_port_is_refused(shop: Repo) -> None:
+    add(shop, "one", "sleep 60")
+    described(shop, "health: /health")
+    shop.inv("container-run").fails(2, "container.services.one.health: there is no port to ask at", "EXPOSE it in")
+
+
+def test_a_service_has_the_memory_folders_and_environment_that_it_is_given(shop: Repo) -> None:
+    add(
+        shop,
+        "one",
+        'echo "$WORD" > /run/app/word && cat /run/app/word; sleep 2; x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done',
+        "USER 1000:1000",
+    )
+    described(shop, "memory: 24MB", "tmpfs: /run/app", "env: {WORD: '$HOME, 1=1'}")
+    with Run(shop) as run:
+        run.says("one | $HOME, 1=1")
+        host = inspect("tiny-one")["HostConfig"]
+        assert (host["Memory"], host["MemorySwap"]) == (24_000_000, 24_000_000)
+        assert run.end(None, seconds=60) == 6, run.text
+    assert "one | was killed: out of memory (exit code 137)" in run.text
 
 
 def test_ports_of_others_are_named_with_their_owners_before_anything_starts(shop: Repo) -> None:

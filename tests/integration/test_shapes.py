@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import BASE, Repo, docker
+from tests.support import BASE, GO, Repo, docker, free_port, get
 
 pytestmark = pytest.mark.docker
 
@@ -71,19 +71,80 @@ def test_images_on_each_other_are_refused(tiny: Repo) -> None:
     tiny.inv("container-build").fails(2, "circle")
 
 
-def test_other_languages_no_version_no_git_and_a_path_of_any_letters(tiny: Repo, tmp_path: Path) -> None:
-    """A Python and a Node service; what runs them is a shell here, what is built is their layout."""
+# The public bases that every machine of this repository's has: on one without a registry it is Debian underneath.
+INTERPRETERS = f"""\
+FROM {GO}
+RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt <<EOT
+    set -eu
+    if command -v apk; then apk add --no-cache python3 nodejs; exit; fi
+    apt-get -q update
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends python3 nodejs
+    rm -rf /var/lib/apt/lists/*
+EOT
+"""
+APP_PY = """\
+import os
+import signal
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+        self.wfile.write(b"python is well")
+
+
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+HTTPServer(("", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+APP_JS = """\
+const server = require("http").createServer((request, response) => {
+  response.writeHead(request.url === "/health" ? 200 : 404).end("node is well");
+});
+server.listen(process.env.PORT);
+process.on("SIGTERM", () => process.exit(0));
+"""
+
+
+def interpreted(repo: Repo, name: str, port: int, text: str, command: str) -> None:
+    repo.write(f"services/{name}/app.{name}", text)
+    repo.write(
+        f"services/{name}/Dockerfile",
+        f"FROM {REGISTRY}/interpreters\nCOPY services/{name}/app.{name} /app/\nENV PORT={port}\nUSER 1000:1000\n"
+        f'EXPOSE {port}\nCMD ["{command}", "/app/app.{name}"]\n',
+    )
+
+
+def test_python_and_node_on_one_base_of_the_repository_without_version_and_git_on_a_path_of_any_letters(
+    tiny: Repo, tmp_path: Path
+) -> None:
     repo = Repo(tmp_path / "ein Ordner, 日本")
     repo.write("tasks.py", (tiny.root / "tasks.py").read_text(encoding="utf-8"))
-    settings(repo)
-    repo.write("services/py/app.py", "print('py')\n")
-    repo.write("services/py/Dockerfile", f'FROM {BASE}\nCOPY services/py/app.py /word\nCMD ["python", "/word"]\n')
-    repo.write("services/node/app.js", "console.log('node')\n")
-    repo.write("services/node/Dockerfile", f'FROM {BASE}\nCOPY services/node/app.js /word\nCMD ["node", "/word"]\n')
-    assert "vdev" in repo.inv("container-build").ok().out
-    assert said("py") == "print('py')"
-    assert said("node") == "console.log('node')"
+    repo.write("services/interpreters/Dockerfile", INTERPRETERS)
+    python, node = free_port(), free_port()
+    interpreted(repo, "py", python, APP_PY, "python3")
+    interpreted(repo, "js", node, APP_JS, "node")
+    settings(repo, "  services:", "    py: {health: /health}", "    js: {health: /health}")
+    try:
+        result = repo.inv("container-run", "--detach", "--services", "js,py").ok()
+        assert "so built first: js, py" in result.out
+        assert "vdev" in result.out
+        assert get(f"http://127.0.0.1:{python}/health") == "python is well"
+        assert get(f"http://127.0.0.1:{node}/health") == "node is well"
+    finally:
+        stopped = repo.inv("container-stop")
+    assert "stopped py (tiny-py)" in stopped.ok().out
     assert docker("images", "-q", f"{REGISTRY}/py:vdev")
+    assert not docker("images", "-q", f"{REGISTRY}/interpreters")
+
+
+def test_folders_and_dockerfiles_whose_names_have_spaces(tiny: Repo) -> None:
+    tiny.write("my apps/der Laden/Docker file", f'FROM {BASE}\nCOPY ["my apps/der Laden/word", "/word"]\n')
+    tiny.write("my apps/der Laden/word", "ärger, gut\n")
+    settings(tiny, "  services:", "    shop: {folder: my apps/der Laden, dockerfile: Docker file}")
+    tiny.inv("container-build-shop").ok()
+    assert said("shop") == "ärger, gut"
 
 
 def test_a_subfolder_is_as_good_a_place_to_type_in_as_the_root(tiny: Repo) -> None:

@@ -13,7 +13,8 @@ def mount(name: str | None, size: int = 5, *, in_use: bool = False) -> CacheReco
 
 
 def decided(*images: Image, cache: tuple[CacheRecord, ...] = (), builders: tuple[str, ...] = ()) -> Cleaning:
-    return decide(project="shop", images=images, cache=cache, builders=builders)
+    mounted = {"shop", "shop-go", "shop-a", "shopping-go", "/root/.cache"}
+    return decide(project="shop", images=images, cache=cache, builders=builders, mounted=mounted)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,19 @@ def test_an_image_that_a_container_uses_stays_and_is_named() -> None:
 @pytest.mark.parametrize(
     ("name", "ours"), [("shop-go", True), ("shop", True), ("shopping-go", False), ("other", False)]
 )
-def test_a_cache_mount_goes_when_its_id_begins_with_the_project(name: str, ours: bool) -> None:
+def test_a_cache_mount_of_the_dockerfiles_goes_when_its_id_begins_with_the_project(name: str, ours: bool) -> None:
     found = decided(cache=(mount(name),))
     assert found.mounts == ((mount(name),) if ours else ())
     assert found.nothing is not ours
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_a_cache_mount_that_no_dockerfile_here_names_may_be_another_projects_and_stays(*, in_use: bool) -> None:
+    other = mount("shop-floor-go", in_use=in_use)  # of a project shop-floor, or of a service that has gone
+    found = decided(cache=(other,))
+    assert found.doubtful_mounts == (other,)
+    assert found.nothing
+    assert not found.busy_mounts
 
 
 def test_a_cache_mount_in_use_stays() -> None:

@@ -95,6 +95,21 @@ def test_the_context_is_the_root_or_the_services_own_folder(repo: Repo, section:
     assert discover(repo.root, section).services[0].context == context
 
 
+def test_what_a_container_is_given_is_said_of_its_service(repo: Repo) -> None:
+    entry = {
+        "health": "/health?deep=1",
+        "slow": "/slow",
+        "memory": "256 MB",
+        "tmpfs": ["/run/", "/var/cache/app", "/run"],
+        "env": {"LEVEL": "debug", "COUNT": 3},
+    }
+    agent = discover(repo.root, {"services": {"agent": entry}}).services[0]
+    assert (agent.health, agent.slow, agent.memory) == ("/health?deep=1", "/slow", 256_000_000)
+    assert agent.tmpfs == ("/run", "/var/cache/app")
+    assert agent.env == {"LEVEL": "debug", "COUNT": "3"}
+    assert discover(repo.root, {"services": {"agent": {"tmpfs": "/a,/b"}}}).services[0].tmpfs == ("/a", "/b")
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [
@@ -105,6 +120,22 @@ def test_the_context_is_the_root_or_the_services_own_folder(repo: Repo, section:
         ({"services": {"agent": {"port": 0}}}, "container.services.agent.port: 0 is not a port"),
         ({"services": {"agent": {"port": "http"}}}, "container.services.agent.port: 'http' is not a port"),
         ({"services": {"agent": {"context": "here"}}}, "container.services.agent.context: 'here' is not a kind"),
+        ({"services": {"agent": {"port": "²"}}}, "container.services.agent.port: '²' is not a port"),
+        ({"services": {"agent": {"health": "health"}}}, "container.services.agent.health: 'health' is not a path"),
+        ({"services": {"agent": {"health": ""}}}, "container.services.agent.health: '' is not a path"),
+        ({"services": {"agent": {"slow": "/a b"}}}, "container.services.agent.slow: '/a b' is not a path"),
+        ({"services": {"agent": {"slow": "/\u00e4"}}}, "container.services.agent.slow: '/\u00e4' is not a path"),
+        ({"services": {"agent": {"slow": "/a\r\nX: y"}}}, "is not a path of an address\nhint: it begins with /"),
+        ({"services": {"agent": {"memory": "much"}}}, "container.services.agent.memory: 'much' is not a size"),
+        (
+            {"services": {"agent": {"memory": "6MB"}}},
+            "memory: '6MB' is less than an engine can give\nhint: at least 7MB",
+        ),
+        ({"services": {"agent": {"tmpfs": "run"}}}, "container.services.agent.tmpfs: 'run' is not a folder"),
+        ({"services": {"agent": {"tmpfs": ["/run", "/"]}}}, "container.services.agent.tmpfs: '' is not a folder"),
+        ({"services": {"agent": {"tmpfs": "/a/../b"}}}, "container.services.agent.tmpfs: '/a/../b' is not a folder"),
+        ({"services": {"agent": {"tmpfs": "/a:exec"}}}, "container.services.agent.tmpfs: '/a:exec' is not a folder"),
+        ({"services": {"agent": {"env": {"A=B": "c"}}}}, "container.services.agent.env: 'A=B' cannot be set"),
         ({"context": "here"}, "container.context: 'here' is not a kind of context"),
         ({"services": {"Big": {"folder": "services/agent"}}}, "'Big' cannot be an image's name"),
         ({"services": {"amd64": {"folder": "services/agent"}}}, "container-build-amd64 already builds"),

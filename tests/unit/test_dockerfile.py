@@ -92,3 +92,29 @@ RUN echo --mount=type=cache,id=none
 )
 def test_the_port_is_the_first_that_tcp_is_heard_on(line: str, port: int | None) -> None:
     assert dockerfile.exposed_port(f"FROM a\n{line}") == port
+
+
+STAGES = """\
+FROM golang AS build
+EXPOSE 1
+FROM build AS web
+EXPOSE 80
+FROM web AS worker
+FROM scratch AS quiet
+USER 1
+FROM Web
+ENV A=b
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "port"),
+    [(None, 80), ("build", 1), ("Web", 80), ("worker", 80), ("quiet", None), ("0", 1), ("3", None), ("nobody", None)],
+)
+def test_the_port_is_that_of_the_stage_that_is_built_or_of_those_below_it(stage: str | None, port: int | None) -> None:
+    assert dockerfile.exposed_port(STAGES, stage) == port
+
+
+@pytest.mark.parametrize("text", ["", "EXPOSE 1", "FROM", "FROM a AS a\nFROM b AS a\nFROM a"])
+def test_stages_that_lead_nowhere_have_no_port(text: str) -> None:
+    assert dockerfile.exposed_port(text) is None

@@ -43,6 +43,11 @@ def test_platforms_keep_their_order_and_come_once() -> None:
         ("Linux/AMD64", "linux/amd64"),
         ("amd64", "linux/amd64"),
         ("x86-64", "linux/amd64"),
+        ("x64", "linux/amd64"),
+        ("linux/x86_64", "linux/amd64"),
+        ("linux/aarch64", "linux/arm64"),
+        ("Linux/AArch64", "linux/arm64"),
+        ("arm64", "linux/arm64"),
         ("aarch64", "linux/arm64"),
     ],
 )

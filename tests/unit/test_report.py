@@ -221,6 +221,30 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: s
     assert lines[1].split()[:7] == ["connector-gateway", "built", "2.0", "10.0", "MB", "of", "100"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "heads"),
+    [
+        (200, ["service", "state", "seconds", "size", "image", "digest"]),
+        (40, ["service", "state", "seconds"]),
+        (30, ["service", "state"]),
+        (18, ["service", "state"]),
+    ],
+)
+def test_where_a_terminal_is_narrower_still_columns_go_but_never_the_state(
+    monkeypatch: pytest.MonkeyPatch, columns: int, heads: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    with redirect_stdout(Terminal()) as terminal:
+        table.show([built("connector-gateway", digest=DIGEST, size=10**7)], {})
+    lines = terminal.text.splitlines()
+    assert lines[0].split() == heads
+    assert max(map(len, lines)) <= columns
+    together = "".join(terminal.text.split())
+    assert "built" in together
+    assert "connector-gateway" in together or columns < len("connector-gateway") + 7
+
+
 def test_a_narrow_terminal_that_knows_fewer_letters_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     with redirect_stdout(Terminal("ascii")) as terminal:
@@ -356,8 +380,10 @@ def test_a_clean_shows_what_goes_and_what_stays(capsys: pytest.CaptureFixture[st
             busy_mounts=(CacheRecord(id="2", size=1, mount_id="shop-cargo"),),
             builders=("shop-release",),
             ownerless=10**9,
+            doubtful_mounts=(CacheRecord(id="rec3", size=4_000_000, mount_id="shop-floor"),),
         ),
         "shop",
+        ("localhost:5000/stand-ins/alpine:1",),
     )
     said = capsys.readouterr().out
     goes, stays = [line for line in said.splitlines() if "stays" not in line], said.count("stays:")
@@ -368,8 +394,14 @@ def test_a_clean_shows_what_goes_and_what_stays(capsys: pytest.CaptureFixture[st
         "builder shop-release, with its cache",
         "10.0 MB go; images may share layers, so less may come free.",
     ]
-    assert stays == 3
-    for words in ("r/indexer:1: in use by web, db", "mount shop-cargo", "1.0 GB of layers"):
+    assert stays == 5
+    for words in (
+        "r/indexer:1: in use by web, db",
+        "mount shop-cargo",
+        "1.0 GB of layers",
+        "--filter id=rec3",
+        "image rm localhost",
+    ):
         assert words in said
 
 

@@ -1,13 +1,16 @@
+import http.server
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
+from tasks.engine import http as doors
 from tasks.engine import ports
 from tasks.errors import ConfigError
 from tasks.plan import running
-from tasks.plan.conditions import SETTLED, Condition, Exit, Health, Stand, probing
+from tasks.plan.conditions import PATIENCE, SETTLED, Condition, Exit, Health, Stand, probing
 from tasks.plan.loglines import LONGEST, lines
 from tasks.plan.running import RUN_LABEL, Container, Launch, Process
 from tasks.plan.targets import PROJECT_LABEL, SERVICE_LABEL
@@ -178,6 +181,65 @@ def test_a_container_is_up_when_it_is_healthy_or_runs_on(condition: Condition, s
     assert condition.stand(seconds) is stand
 
 
+@pytest.mark.parametrize(
+    ("fault", "seconds", "stand"),
+    [
+        ("", 0, Stand.UP),
+        ("http://127.0.0.1:1/x answers HTTP 503", PATIENCE - 1, Stand.COMING),
+        ("http://127.0.0.1:1/x answers HTTP 503", PATIENCE, Stand.FAILED),
+    ],
+)
+def test_what_a_health_path_answers_counts_as_a_check_does(fault: str, seconds: float, stand: Stand) -> None:
+    found = Condition(service="a").answered(fault, seconds)
+    assert found.stand(seconds) is stand
+    if stand is Stand.FAILED:
+        assert found.problem == "is unhealthy: after 60 s http://127.0.0.1:1/x answers HTTP 503"
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        code = {"/fine?a=1": 204, "/moved": 302}.get(self.path, 503)
+        self.send_response(code)
+        self.send_header("Location", "/fine?a=1")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name
+        """Keep the output of the tests short."""
+
+
+def test_a_health_path_is_asked_without_proxy_and_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server, socket.socket() as free:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        free.bind(("127.0.0.1", 0))
+        here, nowhere = f"http://127.0.0.1:{server.server_port}", f"http://127.0.0.1:{free.getsockname()[1]}"
+        found = doors.faults([f"{here}/fine?a=1", f"{here}/moved", f"{here}/", f"{nowhere}/", f"{here}/"])
+        server.shutdown()
+        thread.join()
+    assert list(found.values()) == [
+        "",
+        f"{here}/moved answers HTTP 302",
+        f"{here}/ answers HTTP 503",
+        f"{nowhere}/ does not answer: Connection refused",
+    ]
+
+
+def test_what_answers_in_another_language_is_not_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+        def speak() -> None:
+            with server.accept()[0] as peer:
+                peer.recv(1000)
+                peer.sendall(b"220 mail\r\n")
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        assert doors.faults([url])[url].startswith(f"{url} does not answer")
+        thread.join()
+
+
 def test_an_end_says_what_it_was() -> None:
     assert str(Exit(code=3)) == "ended with exit code 3"
     assert "out of memory" in str(Exit(code=137, out_of_memory=True))
@@ -244,6 +306,12 @@ def test_the_table_says_what_answers_where(capsys: pytest.CaptureFixture[str]) -
         ["agent", "healthy", "http://127.0.0.1:9001", "shop-agent"],
         ["worker", "no", "health", "check", "shop-worker"],
     ]
+
+
+def test_the_table_shows_the_address_to_ask_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    launch = Launch(project="shop", service="agent", image="r.test/agent:1", port=9001, health="/health")
+    report.show([launch], [Condition(service="agent", health=Health.HEALTHY)])
+    assert "http://127.0.0.1:9001/health" in capsys.readouterr().out
 
 
 def test_a_service_that_wants_to_write_is_told_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,6 +216,13 @@ def test_the_project_is_the_folders_name_where_none_is_set(tmp_path: Path, name:
     assert settings.project_of(context(root), discover(root)) == project
 
 
+@pytest.mark.parametrize("variable", ["INVOKE_CONTAINER_CA", "INVOKE_CONTAINER_VERSION", "INVOKE_CONTAINER_MIRROR"])
+def test_a_variable_without_a_value_is_no_value(repo: Repo, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "")
+    with pytest.raises(ConfigError, match=f"error: {variable} is empty\nhint: "):
+        load(repo)
+
+
 def test_budgets_are_sizes(repo: Repo) -> None:
     repo.write("invoke.yaml", "container:\n  services:\n    agent: {budget: 150MB}\n    indexer: {budget: 1 gb}\n")
     assert [service.budget for service in load(repo).services] == [150_000_000, 1_000_000_000]
@@ -253,6 +260,14 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("container:\n  services: {agent: {prot: 1}}\n", "container.services.agent.prot\nhint: did you mean port?"),
         ("container:\n  services: {agent: {budget: [1]}}\n", "container.services.agent.budget in invoke.yaml is a"),
         ("container:\n  services: {agent: {args: 5}}\n", "container.services.agent.args holds a int"),
+        ("container:\n  services: {agent: {env: 5}}\n", "container.services.agent.env holds a int"),
+        (
+            "container:\n  services: {agent: {env: {A: true}}}\n",
+            "services.agent.env.A in invoke.yaml: True is not text",
+        ),
+        ("container:\n  services: {agent: {args: {A: }}}\n", "services.agent.args.A in invoke.yaml: None is not text"),
+        ("container:\n  services: {agent: {args: {A: 1.10}}}\n", "services.agent.args.A in invoke.yaml: 1.1 is not"),
+        ("container:\n  services: {agent: {health: [/a]}}\n", "container.services.agent.health in invoke.yaml is a"),
         ("container:\n  registy: x\n", "invoke.yaml: nothing reads container.registy\nhint: did you mean registry?"),
         ("container:\n  9: x\n", "invoke.yaml: nothing reads container.9\nhint: known: project, "),
         ("container:\n  registry: {a: b}\n", "container.registry in invoke.yaml: {'a': 'b'} is not text"),

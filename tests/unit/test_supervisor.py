@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,13 @@ def run(*jobs: Job, heard: Heard | None = None, limit: int = 5, fail_fast: bool 
     heard = heard or Heard()
     supervisor.run_all(jobs, heard.callbacks(), limit=limit, fail_fast=fail_fast)
     return heard
+
+
+def test_a_program_may_have_an_environment_of_its_own() -> None:
+    script = "import os, sys; sys.stderr.write(os.environ.get('WORD', 'none'))"
+    plain = job("a", script)
+    assert run(plain).wrote == {"a": b"none"}
+    assert run(replace(plain, env={"WORD": "this"})).wrote == {"a": b"this"}
 
 
 def test_every_program_gets_its_input_and_is_heard_to_its_end() -> None:

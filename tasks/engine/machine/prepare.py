@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ...errors import EngineError
-from .. import cache
+from .. import cache, client_file
 from . import mend_bases, mend_engine, packages, private, registry, release_builder
 from .findings import Finding, Say, State, cannot, changed, doing, ok
 
@@ -93,6 +93,7 @@ def _alone(say: Say) -> Iterator[None]:
 
 
 def _up(options: Options, project: str, mirror: str | None, bases: tuple[str, ...], say: Say) -> None:
+    client_file.require()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # A registry that is out of reach takes its time to be so: ask while the rest is looked at.
         probe = pool.submit(mend_bases.refusal, bases, mirror) if packages.which("docker") else None

@@ -60,6 +60,12 @@ def recorded() -> Mapping[str, str]:
     return {name: f"localhost:{state.port}/{_path(name)}:1@{digest}" for name, digest in sorted(state.digests.items())}
 
 
+def tags() -> tuple[str, ...]:
+    """Return the tags under which the engine that built them holds the recorded stand-ins."""
+    state = _state()
+    return () if state is None else tuple(f"localhost:{state.port}/{_path(name)}:1" for name in sorted(state.digests))
+
+
 def serving() -> bool:
     """Return whether the loopback registry answers and holds every recorded stand-in."""
     state = _state()

@@ -1,0 +1,109 @@
+"""What invoke.yaml says of one service: checked, and put into its Service."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .errors import ConfigError
+from .services import Service
+
+# What an HTTP request line can hold as it is written.
+_ADDRESS_PATH = re.compile(r"/[!-~]*")
+# No comma and no colon: the engine reads options behind them.
+_FOLDER = re.compile(r"(?:/[\w.@+-]+)+", re.ASCII)
+# Engines refuse less: it is what runc itself needs.
+LEAST_MEMORY = 6 * 2**20
+
+
+def described(service: Service, entry: Mapping[str, Any], place: str) -> Service:
+    """Return a service with what its entry says; ``place`` is the entry's, for errors.
+
+    Raises ConfigError for a value that cannot be used.
+    """
+    from .plan.sizes import parse_size
+
+    target, budget = entry.get("target"), entry.get("budget")
+    return replace(
+        service,
+        file=str(entry.get("dockerfile") or service.file),
+        own_context=own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
+        stage=None if target is None else str(target),
+        args=_texts(entry.get("args")),
+        local_args=_texts(entry.get("local_args")),
+        port=_port(entry.get("port"), f"{place}.port"),
+        budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
+        health=_address_path(entry.get("health"), f"{place}.health"),
+        slow=_address_path(entry.get("slow"), f"{place}.slow"),
+        memory=_memory(entry.get("memory"), f"{place}.memory"),
+        tmpfs=_folders(entry.get("tmpfs"), f"{place}.tmpfs"),
+        env=_environment(entry.get("env"), f"{place}.env"),
+    )
+
+
+def own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
+    """Return whether a service's own folder is its build context.
+
+    Raises ConfigError for a word that says neither.
+    """
+    if value is None:
+        return otherwise
+    if value not in {"root", "service"}:
+        raise ConfigError(f"{place}: {value!r} is not a kind of context", hint="choose from root, service")
+    return value == "service"
+
+
+def _texts(entries: Mapping[str, Any] | None) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (entries or {}).items()}
+
+
+def _port(value: object, place: str) -> int | None:
+    if value is None:
+        return None
+    text = str(value)
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - TCP's
+        raise ConfigError(f"{place}: {value!r} is not a port", hint="a number from 1 to 65535")
+    return int(text)
+
+
+def _address_path(value: object, place: str) -> str | None:
+    if value is None:
+        return None
+    if not _ADDRESS_PATH.fullmatch(str(value)):
+        raise ConfigError(
+            f"{place}: {value!r} is not a path of an address",
+            hint="it begins with / and has neither spaces nor letters beyond ASCII: /health",
+        )
+    return str(value)
+
+
+def _memory(value: object, place: str) -> int | None:
+    from .plan.sizes import parse_size
+
+    if value is None:
+        return None
+    size = parse_size(str(value), source=place)
+    if size < LEAST_MEMORY:
+        raise ConfigError(f"{place}: {value!r} is less than an engine can give", hint="at least 7MB")
+    return size
+
+
+def _folders(value: object, place: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    folders = tuple(str(item).rstrip("/") for item in (value if isinstance(value, list) else str(value).split(",")))
+    for folder in folders:
+        if not _FOLDER.fullmatch(folder) or {".", ".."} & set(folder.split("/")):
+            raise ConfigError(
+                f"{place}: {folder!r} is not a folder that can be laid in memory",
+                hint="whole paths below /, of letters, digits and . _ @ + -: /tmp",
+            )
+    return tuple(dict.fromkeys(folders))
+
+
+def _environment(entries: Mapping[str, Any] | None, place: str) -> dict[str, str]:
+    found = _texts(entries)
+    for key, value in found.items():
+        if not key or "=" in key or "\0" in key + value:
+            raise ConfigError(f"{place}: {key!r} cannot be set in an environment", hint="LETTERS: text")
+    return found

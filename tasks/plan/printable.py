@@ -1,0 +1,28 @@
+"""What a terminal may be sent: letters, and nothing that moves its cursor or turns text around."""
+
+import re
+
+# C0 but the end of a line, DEL and C1; line separators, turns of direction, and what is no text.
+HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_HIDDEN = re.compile(HIDDEN)
+_SEQUENCE = re.compile(rf"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|{HIDDEN}")
+
+
+def spelled(text: str) -> str:
+    r"""Return the text with each letter that a terminal would obey written out, as ``\x1b``."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def spelled_in_json(text: str) -> str:
+    """Return a JSON document that says the same with nothing in it that a terminal would obey."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def line(text: str) -> str:
+    """Return the text spelled, in one line."""
+    return spelled(text.replace("\n", "\\n"))
+
+
+def stripped(text: str) -> str:
+    """Return the text without what a terminal would obey."""
+    return _SEQUENCE.sub("", text)

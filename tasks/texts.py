@@ -1,0 +1,80 @@
+"""Read what lies at the root: text of a regular file, and YAML of a shape that Invoke can take."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+LARGEST = 1_000_000  # bytes; what is longer was not written by a person
+MOST = 10_000  # values in one YAML file, each as often as an alias repeats it
+_LONGEST_NUMBER = 18  # digits
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text.
+
+    Raises FileNotFoundError where there is none, and ConfigError when it cannot be read, is no
+    regular file, or is no text that a person has written: nothing here waits for a pipe.
+    """
+    try:
+        kind = path.stat()
+        if not stat.S_ISREG(kind.st_mode):
+            raise ConfigError(f"{path.name} is no regular file", hint="put a file of text there")
+        if kind.st_size > LARGEST:
+            raise ConfigError(f"{path.name} has {kind.st_size} bytes", hint=f"at most {LARGEST}")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if os.path.lexists(path):
+            raise ConfigError(f"{path.name} points to a file that is not there", hint="put a file there") from None
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}") from error
+
+
+def check_shape(content: object, name: str) -> None:
+    """Refuse YAML that never ends, or whose aliases make little text into too much.
+
+    Raises ConfigError that names the file.
+    """
+    waiting, count = [content], 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > MOST:
+            raise ConfigError(f"{name} holds more than {MOST} values", hint="an alias may repeat too much, or itself")
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+        elif isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
+            raise ConfigError(f"{name} holds a number of more than {_LONGEST_NUMBER} digits", hint="put it in quotes")
+
+
+def check_variables(content: Mapping[str, Any], name: str) -> None:
+    """Refuse keys and values that Invoke cannot set beside its ``INVOKE_…`` variables: it ends in a traceback.
+
+    Raises ConfigError that names the file.
+    """
+    from invoke.env import Environment
+    from invoke.exceptions import AmbiguousEnvVar, UncastableEnvVar
+
+    odd = _odd_key(content)
+    if odd is not None:
+        raise ConfigError(f"{name}: the key {odd!r} is not text", hint="put it in quotes")
+    try:
+        Environment(content, prefix="INVOKE_").load()  # type: ignore[arg-type]  # it reads any mapping
+    except (AmbiguousEnvVar, UncastableEnvVar, ValueError, TypeError) as error:
+        raise ConfigError(f"{name} and the variables INVOKE_… do not fit together: {error}") from error
+
+
+def _odd_key(content: Mapping[Any, Any]) -> object:
+    for key, value in content.items():
+        if not isinstance(key, str):
+            return repr(key) if key is None else key
+        inner = _odd_key(value) if isinstance(value, dict) else None
+        if inner is not None:
+            return inner
+    return None
