@@ -5,6 +5,6 @@ from importlib import import_module
 from pathlib import Path
 
 sys.modules.pop("tasks", None)  # Invoke registered this file under the package's name
-checks, picture = import_module("dev.checks"), import_module("dev.picture")
-own = (checks.lint, checks.run_tests, picture.picture)
+checks, picture, bench = (import_module(f"dev.{name}") for name in ("checks", "picture", "bench.task"))
+own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs)
 namespace = import_module("tasks.cli").collection(Path(__file__).resolve().parent, *own)

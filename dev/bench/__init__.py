@@ -1,0 +1,1 @@
+"""How long a build takes, held against other ways of building the same images."""

@@ -1,0 +1,142 @@
+"""The ways to build that are compared: what each runs, and what the compilers alone cost."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from .ground import GO_SERVICE, RUST_SERVICE, Ground
+
+PAUSE = 2.0  # seconds before each measured run: BuildKit goes on writing its history after a client has left
+
+
+class Way(StrEnum):
+    """A way to build all services."""
+
+    OURS = "inv container-build"
+    BAKE = "docker buildx bake"
+    CLASSIC = "classic Dockerfiles, one after the other"
+    ONE = "docker buildx build of the one service"
+    """Not all services: only the one that changed, on the same Dockerfile and caches as ours."""
+
+
+class BenchError(Exception):
+    """A command of the benchmark that failed; without it there is nothing to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Processor seconds of the compilers alone, divided by the processors: no build of all services is faster."""
+
+    cold: float
+    go_line: float
+    rust_line: float
+
+
+def seconds(way: Way, ground: Ground, platforms: Sequence[str], service: str = "") -> float:
+    """Build in a way and return the wall seconds that it took; ``service`` is the one that changed.
+
+    Raises BenchError when it fails.
+    """
+    commands = _commands(way, ground, platforms, service)
+    time.sleep(PAUSE)
+    began = time.perf_counter()
+    for command in commands:
+        _run(command, ground)
+    return time.perf_counter() - began
+
+
+def _commands(way: Way, ground: Ground, platforms: Sequence[str], service: str) -> list[tuple[str, ...]]:
+    if way is Way.OURS:
+        words = ("container-build", "--platforms", ",".join(platforms), "--progress", "quiet")
+        return [(sys.executable, "-m", "invoke", *words)]
+    definition = _definition(ground, platforms)
+    if way is Way.BAKE:
+        file = ground.root / ".container/bench.json"
+        file.write_text(json.dumps(definition), encoding="utf-8")
+        return [("docker", "buildx", "bake", "--file", str(file))]
+    targets = definition["target"]
+    if way is Way.ONE:
+        words = ("--file", targets[service]["dockerfile"], *_pairs("--build-arg", targets[service]["args"]))
+        return [_build(targets[service], *words, ".")]
+    return [_build(target, *_classic(ground, name)) for name, target in targets.items()]
+
+
+def _definition(ground: Ground, platforms: Sequence[str]) -> dict[str, Any]:
+    words = ("container-build", "--platforms", ",".join(platforms), "--print")
+    printed = _run((sys.executable, "-m", "invoke", *words), ground)
+    return json.loads(printed)  # type: ignore[no-any-return]
+
+
+def _classic(ground: Ground, service: str) -> tuple[str, ...]:
+    folder = ground.root / "services" / service
+    language = "go" if (folder / "go.mod").exists() else "rust"
+    file = ground.root / f"dev/bench/classic/{language}.Dockerfile"
+    return ("--file", str(file), "--build-arg", f"SERVICE={service}", str(folder))
+
+
+def _build(target: Mapping[str, Any], *words: str) -> tuple[str, ...]:
+    """Return a ``docker buildx build`` with a target's platforms, bases and certificates."""
+    return (
+        *("docker", "buildx", "build", "--quiet", "--provenance=false", "--platform", ",".join(target["platforms"])),
+        *_pairs("--build-context", target.get("contexts", {})),
+        *(word for secret in target.get("secret", ()) for word in ("--secret", secret)),
+        *("--tag", target["tags"][0]),
+        *words,
+    )
+
+
+def _pairs(flag: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(word for key, value in values.items() for word in (flag, f"{key}={value}"))
+
+
+def _run(command: Sequence[str], ground: Ground) -> str:
+    done = subprocess.run(  # noqa: S603 - a list
+        command,
+        cwd=ground.root,
+        env=ground.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
+        raise BenchError(f"{' '.join(command[:4])} … ended with {done.returncode}:\n{last}")
+    return done.stdout
+
+
+def limit(ground: Ground, platforms: Sequence[str]) -> Limit:
+    """Run the compilers alone and return what they cost at least, all processors busy.
+
+    Raises BenchError when they fail.
+    """
+    definition = _definition(ground, platforms)
+    counted = {}
+    for language, service in (("go", GO_SERVICE), ("rust", RUST_SERVICE)):
+        target = definition["target"][service]
+        sign = "go.mod" if language == "go" else "Cargo.toml"
+        arguments = {
+            "ARCHITECTURES": " ".join(platform.rpartition("/")[2] for platform in platforms),
+            "SERVICES": " ".join(sorted(path.parent.name for path in ground.root.glob(f"services/*/{sign}"))),
+            "CHANGED": service,
+            "PROFILE": target["args"].get("PROFILE", "release"),
+        }
+        result = ground.root / ".container" / language
+        output = ("--target", f"{language}-times", "--output", f"type=local,dest={result}")
+        words = ("--file", "dev/bench/limit.Dockerfile", *_pairs("--build-arg", arguments), *output, ".")
+        _run(_build({**target, "platforms": platforms[:1]}, *words), ground)
+        cold, both = (float(line) for line in (result / "times").read_text(encoding="utf-8").split())
+        counted[language] = (cold, both - cold)
+    processors = len(os.sched_getaffinity(0))
+    return Limit(
+        cold=sum(cold for cold, _ in counted.values()) / processors,
+        go_line=counted["go"][1] / processors,
+        rust_line=counted["rust"][1] / processors,
+    )
