@@ -118,14 +118,15 @@ def _defaults(value: str) -> Iterator[tuple[str, str]]:
             yield name, default
 
 
-def _flags(instruction: Instruction) -> tuple[str, ...]:
+def flags(instruction: Instruction) -> tuple[str, ...]:
+    """Return the words with ``--`` that an instruction begins with."""
     return tuple(takewhile(lambda word: word.startswith("--"), instruction.value.split()))
 
 
 def _taken(instruction: Instruction) -> Iterator[str]:
     if instruction.name == "FROM":
         yield next((word.strip("\"'") for word in instruction.value.split() if not word.startswith("--")), "")
-    for flag in _flags(instruction):
+    for flag in flags(instruction):
         if instruction.name == "COPY" and flag.startswith("--from="):
             yield flag.removeprefix("--from=")
         if instruction.name == "RUN" and flag.startswith("--mount="):
@@ -158,7 +159,7 @@ def cache_ids(text: str) -> tuple[str, ...]:
     """Return the ids of the cache mounts, each once; a mount without an id gives its target."""
     found: dict[str, None] = {}
     for instruction in instructions(text):
-        for word in _flags(instruction):
+        for word in flags(instruction):
             if instruction.name == "RUN" and word.startswith("--mount=") and "type=cache" in word:
                 named = _MOUNT_ID.search(word)
                 target = re.search(r"\b(?:target|dst|destination)=([^,\s]+)", word)
