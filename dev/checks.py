@@ -1,7 +1,9 @@
 """``inv lint`` and ``inv test``: what CI runs, and what a person runs before a commit."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from invoke.context import Context
@@ -20,13 +22,24 @@ def lint(_c: Context, fix: bool = False) -> None:
     _run("mypy")
 
 
-@task(name="test", help={"unit": "Only what needs no engine.", "match": "Only tests whose names match, as pytest -k."})
-def run_tests(_c: Context, unit: bool = False, match: str | None = None) -> None:
+@task(
+    name="test",
+    help={
+        "unit": "Only what needs no engine.",
+        "match": "Only tests whose names match, as pytest -k.",
+        "long": "Only the properties, with many more hostile values, others each time.",
+    },
+)
+def run_tests(_c: Context, unit: bool = False, match: str | None = None, long: bool = False) -> None:
     """Run the tests; those that need an engine are skipped without one, unless CONTAINER_TESTS_REQUIRED=1."""
-    _run("pytest", *(["tests/unit"] if unit else []), *([] if match is None else ["-k", match]))
+    folders = [*(["tests/unit"] if unit else []), *(["tests/property"] if long else [])]
+    more = {"CONTAINER_TESTS_LONG": "1"} if long else {}
+    _run("pytest", *folders, *([] if match is None else ["-k", match]), env=more)
 
 
-def _run(module: str, *words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, check=False)  # noqa: S603 - a list
+def _run(module: str, *words: str, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(  # noqa: S603 - a list
+        [sys.executable, "-m", module, *words], cwd=ROOT, env={**os.environ, **(env or {})}, check=False
+    )
     if done.returncode:
         raise Exit(code=done.returncode)

@@ -49,8 +49,11 @@ def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
     if given is None:
         return ("services",)
     patterns = tuple(str(item) for item in given) if isinstance(given, list) else tuple(str(given).split(","))
+    if not patterns:
+        raise ConfigError("container.services_dir is empty", hint="for example services; or leave it out")
     for pattern in patterns:
-        if not pattern or pattern.startswith("/") or ".." in pattern.split("/") or "**" in pattern:
+        inside = not pattern.startswith("/") and ".." not in pattern.split("/") and "**" not in pattern
+        if not (pattern and pattern.isprintable() and inside):
             raise ConfigError(
                 f"container.services_dir: {pattern!r} is not a folder of this repository",
                 hint="for example services, or apps/*, or . for the root",
@@ -94,11 +97,11 @@ def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: 
     folder = entry.get("folder")
     if folder is not None:
         text = str(folder).rstrip("/")
-        if text.startswith("/") or ".." in text.split("/") or not (root / text).is_dir():
+        if text.startswith("/") or ".." in text.split("/") or not os.path.isdir(root / text):  # noqa: PTH112 - False for what can be no path
             raise ConfigError(f"{place}.folder: {folder!r} is not a folder of this repository")
         return replace(plain, name=name, folder=text or ".")
     for above in folders_above(root, repository.folders):
-        if "/" not in name and (root / join(above, name)).is_dir():
+        if "/" not in name and os.path.isdir(root / join(above, name)):  # noqa: PTH112 - as above
             return replace(plain, name=name, folder=join(above, name))
     from difflib import get_close_matches
 

@@ -61,7 +61,7 @@ def _port(value: object, place: str) -> int | None:
     if value is None:
         return None
     text = str(value)
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):  # noqa: PLR2004 - TCP's
+    if not (re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536):  # noqa: PLR2004 - TCP's
         raise ConfigError(f"{place}: {value!r} is not a port", hint="a number from 1 to 65535")
     return int(text)
 

@@ -16,10 +16,12 @@ from typing import ClassVar
 
 from invoke.exceptions import Exit
 
-from .plan.printable import spelled
+from .plan.printable import line, spelled
 
 # `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
 _CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
+# The lines of a list are indented; any other comes from a value.
+_OWN_LINE = re.compile(r"\n(?!  )")
 
 
 def _masked(text: str) -> str:
@@ -34,7 +36,8 @@ class TaskError(Exit):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         """Say in ``message`` what and which; in ``hint`` the command or setting that mends it."""
         self.hint = hint
-        text = spelled(_masked(f"error: {message}" if hint is None else f"error: {message}\nhint: {hint}"))
+        said = _OWN_LINE.sub(r"\\n", f"error: {message}")  # no value writes a hint of its own
+        text = spelled(_masked(said if hint is None else f"{said}\nhint: {line(hint)}"))
         super().__init__(text, self.exit_code)
         self.args = (text,)  # Exit leaves str(error) empty
 

@@ -31,13 +31,14 @@ def bundle(choice: str, root: Path) -> Path | None:
             return None
     else:
         path = root / choice
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"the CA bundle {path} is no regular file", hint="mend container.ca")
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"the CA bundle {path} is no regular file", hint="mend container.ca")
         size = path.stat().st_size
         begins = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"the CA bundle {path} cannot be read: {error.strerror}", hint="mend container.ca") from error
+    except (OSError, ValueError) as error:  # ValueError: no path can be that
+        said = getattr(error, "strerror", None) or error
+        raise ConfigError(f"the CA bundle {path} cannot be read: {said}", hint="mend container.ca") from error
     if size > LARGEST_SECRET:
         raise ConfigError(
             f"the CA bundle {path} has {size // 1024} KiB; BuildKit takes at most {LARGEST_SECRET // 1024} KiB",

@@ -192,7 +192,7 @@ def _of_image(text: str, stage: str | None) -> Iterator[Instruction]:
         elif stages:
             stages[-1][2].append(instruction)
     wanted, end = (stage or "").lower(), len(stages)
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) < end else end - 1
+    number = int(wanted) if re.fullmatch(r"[0-9]{1,9}", wanted) and int(wanted) < end else end - 1
     if wanted and not wanted.isdigit():
         number = next((index for index, (name, _, _) in enumerate(stages) if name == wanted), -1)
     while number >= 0:
