@@ -28,7 +28,7 @@ def _build_all(repository: Repository) -> Task[Any]:
         run(c, repository, values)
 
     doc = "Build the images of all services, and load them into the local image store."
-    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD), body)
+    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE), body)
 
 
 def _build_platform(repository: Repository, arch: str) -> Task[Any]:
@@ -39,14 +39,16 @@ def _build_platform(repository: Repository, arch: str) -> Task[Any]:
 
     doc = f"Build the images of all services for linux/{arch} alone."
     own = [flag for flag in flags.BUILD if flag is not flags.PLATFORMS]
-    return flags.make_task(f"container-build-{arch}", doc, (flags.SERVICES, *own), body)
+    return flags.make_task(f"container-build-{arch}", doc, (flags.SERVICES, *own, flags.FORCE), body)
 
 
 def _build_service(repository: Repository, service: str, task_name: str) -> Task[Any]:
     def body(c: Context, values: dict[str, Any]) -> None:
         run(c, repository, {**values, "services": service})
 
-    return flags.make_task(f"container-build-{task_name}", f"Build the image of {service}.", flags.BUILD, body)
+    return flags.make_task(
+        f"container-build-{task_name}", f"Build the image of {service}.", (*flags.BUILD, flags.FORCE), body
+    )
 
 
 def run(c: Context, repository: Repository, values: dict[str, Any], *, platforms: "Sequence[Platform]" = ()) -> None:

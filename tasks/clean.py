@@ -29,7 +29,7 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
     """Find, decide, show, ask, remove."""
     from . import settings
     from .engine import api, workspace
-    from .engine.machine import release_builder, stand_ins
+    from .engine.machine import release_builder, stand_in_record
     from .plan import cleaning
     from .plan.targets import PROJECT_LABEL
     from .report import clean as report
@@ -44,7 +44,7 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
         builders=release_builder.existing(project),
         mounted=_mounted(repository),
     )
-    report.show(found, project, tuple(engine.ids(stand_ins.tags())))
+    report.show(found, project, tuple(engine.stored(stand_in_record.tags())))
     if found.nothing or dry_run:
         return
     if not _consents(yes=yes):

@@ -1,54 +1,68 @@
 """The one flow behind build and push: settings and services, plan, definition, engine, report."""
 
+import json
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from . import sources
-from .engine import api, buildx, git, trust, workspace
-from .engine.machine import disk
-from .errors import BuildError, ConfigError, EngineError, Interrupted, PushError
+from .draft import draft
+from .engine import api, git, records, trust, workspace
+from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile
-from .plan.outcomes import failed, only_pushes_failed
+from .plan.freshness import Verdict, judge
+from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
-from .plan.targets import Output, Request, make_plan
+from .plan.targets import Output
 from .report import progress, style, table
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from .plan.outcomes import Outcome
+    from .draft import Draft
     from .plan.platforms import Platform
-    from .plan.targets import Plan
+    from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
 
-LEAST_ROOM = 1_000_000_000  # bytes: below it, a build ends in half-written layers
-
 
 def run(settings: "Settings", repository: "Repository", *, output: Output, print_only: bool) -> None:
-    """Build what the settings ask for, or only print the definition.
+    """Build what the settings ask for and is not up to date, or only print the definition of all.
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
     bundle = trust.bundle(settings.ca, settings.root)
     engine = None if print_only else _engine(settings, output)
-    plan = plan_for(settings, repository, bundle, native=_native(engine), output=output)
-    definition = spelled_in_json(bake.dumps(bake.definition(plan)))
+    drawn = draft(settings, repository, bundle, native=_native(engine), output=output)
+    outline = drawn.outline()
     if print_only:
-        sys.stdout.write(definition)
+        sys.stdout.write(_definition(drawn.plan(outline.services)))
         sys.stdout.flush()
         return
-    buildx.check(definition, settings.root, settings.builder)
-    if engine is not None:
-        _require_room(engine)
-    _require_platforms(plan, settings, engine)
     with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
-        _build(plan, definition, settings, repository, engine)
+        _run(_Run(settings, repository, drawn, outline, engine))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run, all that it is about."""
+
+    settings: "Settings"
+    repository: "Repository"
+    draft: "Draft"
+    outline: "Plan"
+    engine: api.Engine | None
+
+    @property
+    def store(self) -> api.Engine | None:
+        """The engine whose image store the images go to, where they do."""
+        return None if self.outline.request.output is Output.PUSH else self.engine
+
+
+def _definition(plan: "Plan") -> str:
+    return spelled_in_json(bake.dumps(bake.definition(plan)))
 
 
 def _engine(settings: "Settings", output: Output) -> api.Engine | None:
@@ -64,78 +78,74 @@ def _native(engine: api.Engine | None) -> "Platform":
     return of_machine() if engine is None else engine.native()
 
 
-def plan_for(
-    settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
-) -> "Plan":
-    """Read what the services say and decide what to build."""
-    chosen, others = sources.gather(
-        settings.services,
-        repository,
-        registry=settings.registry,
-        mirror=settings.mirror,
-        local=output is Output.LOAD,
-    )
-    return make_plan(
-        chosen,
-        Request(
-            project=settings.project,
-            registry=settings.registry,
-            version=settings.version,
-            tags=settings.tags,
-            platforms=settings.platforms,
-            native=native,
-            output=output,
-            ca=None if bundle is None else workspace.copy_bundle(settings.root, bundle),
-            no_cache=settings.no_cache,
-            pull=settings.pull,
-        ),
-        others=others,
-    )
-
-
-def _require_room(engine: api.Engine) -> None:
-    root = engine.data_root()
-    free = disk.free_bytes(Path(root))
-    if free is not None and free < LEAST_ROOM:
-        raise EngineError(
-            f"only {style.megabytes(free)} are free where the engine keeps its images ({root})",
-            hint="inv container-clean frees this project's share; docker system df shows the rest",
-        )
-
-
-def _require_platforms(plan: "Plan", settings: "Settings", engine: api.Engine | None) -> None:
-    """See that several platforms have a place to go, before anything builds."""
-    if settings.builder is None and (len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH):
-        return
-    builder = buildx.inspect(settings.builder)
-    if len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH:
-        return
-    if engine is not None and not engine.holds_several_platforms():
-        raise ConfigError(
-            "this engine's image store cannot hold several platforms of one image",
-            hint='build one platform at a time, or switch the store: {"features": {"containerd-snapshotter": true}}'
-            " in daemon.json; to push both at once: inv container-setup --release-builder",
-        )
-    if builder.driver != "docker":
-        raise ConfigError(
-            f"the builder {builder.name} ({builder.driver}) cannot load several platforms of one image at once",
-            hint="build one platform at a time, leave --builder out, or push: inv container-push",
-        )
-
-
-def _build(
-    plan: "Plan", definition: str, settings: "Settings", repository: "Repository", engine: api.Engine | None
-) -> None:
-    style.say(_headline(plan, settings, repository))
-    if plan.stand_ins:
+def _run(run: _Run) -> None:
+    began = time.monotonic()
+    verdicts = _verdicts(run)
+    stale = [service for service, verdict in verdicts.items() if not verdict.current]
+    style.say(_headline(run))
+    if run.outline.stand_ins:
         style.say(
             style.paint(
                 "On stand-in bases, for this machine only: no registry of the real ones is in reach.", style.WARN
             )
         )
-    known = {} if engine is None or plan.request.output is Output.PUSH else engine.ids(plan.references)
-    began = time.monotonic()
-    with progress.display(settings.progress, [target.service for target in plan.targets]) as display:
+    outcomes = {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
+    interrupted = None
+    if stale:
+        built, interrupted = _build(run, run.draft.plan(stale))
+        outcomes |= {outcome.service: _kept(run, outcome, verdicts[outcome.service]) for outcome in built}
+    ordered = list(outcomes.values())
+    table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
+    style.say(table.summary(ordered, time.monotonic() - began))
+    if interrupted is not None:
+        raise interrupted
+    _raise_failed(ordered, run)
+    style.say(_next_command(run.outline, run.repository))
+
+
+def _verdicts(run: _Run) -> "Mapping[str, Verdict]":
+    """Decide what has to be built; what is pushed, or asked for in so many words, always is."""
+    settings, targets = run.settings, run.outline.targets
+    if run.store is None:
+        return {target.service: Verdict() for target in targets}
+    if settings.force or settings.no_cache or settings.pull:
+        return {target.service: Verdict(because=("asked for",)) for target in targets}
+    stored = run.store.stored(run.outline.references)
+    return {
+        target.service: judge(
+            target, run.draft.marks[target.service], stored, records.read(settings.root, target.service)
+        )
+        for target in targets
+    }
+
+
+def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
+    """Return the outcome of a service that is up to date, its missing tags made; of another one, that it waits."""
+    outcome = Outcome(service=target.service, state=State.STOPPED, reference=target.references[0])
+    if run.store is None or verdict.image is None:
+        return outcome
+    for reference in verdict.untagged:
+        run.store.tag(verdict.image.id, reference)
+    record = records.read(run.settings.root, target.service) or {}
+    size = record.get("size") if record.get("image") == verdict.image.id else None
+    return replace(
+        outcome,
+        state=State.CURRENT,
+        digest=verdict.image.id,
+        size=size if isinstance(size, int) else run.store.unpacked_size(target.references[0]),
+    )
+
+
+def _build(run: _Run, plan: "Plan") -> "tuple[Sequence[Outcome], Interrupted | None]":
+    from . import demands
+    from .engine import buildx
+
+    settings, definition = run.settings, _definition(plan)
+    if run.engine is not None:
+        demands.require_room(run.engine)
+    demands.require_platforms(plan, settings, run.engine)
+    known = {} if run.store is None else run.store.stored(plan.references)
+    with progress.display(settings.progress, plan.services) as display, table.at_hand():
         try:
             buildx.build(
                 plan,
@@ -146,52 +156,58 @@ def _build(
                     builder=settings.builder,
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
-                    known=known,
+                    known={reference: image.id for reference, image in known.items()},
                 ),
             )
         except Interrupted as error:
-            interrupted: Interrupted | None = error
-        else:
-            interrupted = None
-    by_service = {outcome.service: outcome for outcome in display.outcomes}
-    outcomes = [_measured(by_service[target.service], plan, engine) for target in plan.targets]
-    table.show(outcomes, {service.name: service.budget for service in settings.services if service.budget})
-    style.say(table.summary(outcomes, time.monotonic() - began))
-    if interrupted is not None:
-        raise interrupted
-    _judge(outcomes, plan, settings.again)
-    style.say(_next_command(plan, repository))
+            return display.outcomes, error
+    if none_began(display.outcomes):
+        buildx.check(definition, settings.root, settings.builder)  # which says it better than a failed build
+    return display.outcomes, None
 
 
-def _headline(plan: "Plan", settings: "Settings", repository: "Repository") -> str:
-    commit = git.head(repository.root)
-    count = len(plan.targets)
+def _kept(run: _Run, outcome: Outcome, verdict: Verdict) -> Outcome:
+    """Return a build's outcome with its reason and the image's size, and keep the record of what it read."""
+    outcome = replace(outcome, because=_reason(verdict))
+    if run.store is None or not outcome.ready:
+        return outcome
+    outcome = replace(outcome, size=run.store.unpacked_size(outcome.reference))
+    inputs = run.draft.marks[outcome.service].inputs
+    if inputs is not None:
+        content = {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
+        records.write(run.settings.root, outcome.service, {**content, "image": outcome.digest, "size": outcome.size})
+    return outcome
+
+
+def _reason(verdict: Verdict) -> str:
+    more = len(verdict.because) - 1
+    return "".join(verdict.because[:1]) + (f", and {more} more" if more > 0 else "")
+
+
+def _headline(run: _Run) -> str:
+    commit = git.head(run.repository.root)
+    count = len(run.outline.targets)
     return "  ".join(
         (
-            style.paint(settings.project, style.STRONG),
-            f"v{settings.version}" + (f" ({commit})" if commit else ""),
-            ", ".join(plan.request.platforms),
+            style.paint(run.settings.project, style.STRONG),
+            f"v{run.settings.version}" + (f" ({commit})" if commit else ""),
+            ", ".join(run.outline.request.platforms),
             f"{count} service" + ("s" if count > 1 else ""),
         )
     )
 
 
-def _measured(outcome: "Outcome", plan: "Plan", engine: api.Engine | None) -> "Outcome":
-    if engine is None or not outcome.ready or plan.request.output is Output.PUSH:
-        return outcome
-    return replace(outcome, size=engine.unpacked_size(outcome.reference))
-
-
-def _judge(outcomes: "Sequence[Outcome]", plan: "Plan", again: str) -> None:
+def _raise_failed(outcomes: "Sequence[Outcome]", run: _Run) -> None:
     bad = failed(outcomes)
     if not bad:
         return
     kinds = ", ".join(f"{outcome.service} ({outcome.failure.kind})" for outcome in bad if outcome.failure)
-    task = "container-push" if plan.request.output is Output.PUSH else "container-build"
+    task = "container-push" if run.store is None else "container-build"
     kind = PushError if only_pushes_failed(bad) else BuildError
+    names = ",".join(one.service for one in bad)
     raise kind(
         f"{len(bad)} of {len(outcomes)} failed: {kinds}",
-        hint=f"again only what failed: inv {task} --services {','.join(one.service for one in bad)}{again}",
+        hint=f"again only what failed: inv {task} --services {names}{run.settings.again}",
     )
 
 

@@ -23,10 +23,9 @@ def _run(repository: Repository) -> Task[Any]:
         from .engine import api
         from .engine.containers import Containers
 
-        client = api.client()
-        engine = api.Engine(client)
+        engine = api.connect()
         wanted = settings.load(c, repository, values, platforms=(engine.native(),))
-        running.run(wanted, repository, engine, Containers(client), detach=bool(values["detach"]))
+        running.run(wanted, repository, engine, Containers(api.client()), detach=bool(values["detach"]))
 
     doc = "Start the images, building what is missing; show addresses and logs; Ctrl-C stops all."
     return flags.make_task("container-run", doc, (flags.SERVICES, flags.REGISTRY, TAGS, DETACH), body)

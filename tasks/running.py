@@ -94,14 +94,14 @@ def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
 def _build_missing(
     launches: Sequence["Launch"], settings: "Settings", repository: "Repository", engine: api.Engine
 ) -> bool:
-    there = engine.ids([launch.image for launch in launches])
+    there = engine.stored([launch.image for launch in launches])
     missing = [launch.service for launch in launches if launch.image not in there]
     if not missing:
         return False
     style.say(f"Not in the image store, so built first: {', '.join(missing)}")
     chosen = tuple(service for service in settings.services if service.name in missing)
     pipeline.run(replace(settings, services=chosen), repository, output=Output.LOAD, print_only=False)
-    there = engine.ids([launch.image for launch in launches])
+    there = engine.stored([launch.image for launch in launches])
     for launch in launches:
         if launch.image not in there:
             raise BuildError(

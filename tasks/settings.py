@@ -42,6 +42,7 @@ class Settings:
     builder: str | None
     jobs: int
     progress: str
+    force: bool
     no_cache: bool
     pull: bool
     fail_fast: bool
@@ -83,6 +84,7 @@ def load(
         builder=_builder(*read.optional("builder")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
+        force=bool(flags.get("force")),
         no_cache=bool(flags.get("no_cache")),
         pull=bool(flags.get("pull")),
         fail_fast=bool(flags.get("fail_fast")),

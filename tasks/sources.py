@@ -1,10 +1,10 @@
 """Read what a plan is made from: the services' Dockerfiles, what takes the place of their bases, their history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .engine import git
-from .engine.machine import stand_ins
+from .engine.machine import stand_in_record
 from .plan import bases, dockerfile
 from .plan.targets import Source, support_name
 from .services import Repository, Service, read_dockerfile
@@ -49,7 +49,7 @@ def _replacing(repository: Repository, registry: str, mirror: str | None, *, loc
         for service in repository.services
         for name in (service.name, f"{registry}/{service.name}")
     }
-    return _Replacing(mirror, stand_ins.recorded(), own, local)
+    return _Replacing(mirror, stand_in_record.recorded(), own, local)
 
 
 def _stood_on(services: Sequence[Service], repository: Repository, replacing: _Replacing) -> tuple[Service, ...]:
@@ -66,7 +66,6 @@ def _stood_on(services: Sequence[Service], repository: Repository, replacing: _R
 
 
 def _source(service: Service, repository: Repository, replacing: _Replacing) -> Source:
-    change = git.last_change(repository.root, service.folder)
     return Source(
         service=service.name,
         target=service.target,
@@ -75,6 +74,11 @@ def _source(service: Service, repository: Repository, replacing: _Replacing) -> 
         stage=service.stage,
         args=service.arguments(local=replacing.local),
         bases=replacing.bases(repository, service),
-        revision=change.revision if change else None,
-        committed=change.committed if change else None,
     )
+
+
+def with_history(source: Source, repository: Repository) -> Source:
+    """Return a source with the commit that last changed its service."""
+    folder = next(service.folder for service in repository.services if service.name == source.service)
+    change = git.last_change(repository.root, folder)
+    return source if change is None else replace(source, revision=change.revision, committed=change.committed)

@@ -32,7 +32,8 @@ class Ground:
     @property
     def environment(self) -> dict[str, str]:
         """What the commands that build in it are given."""
-        unset = {"BUILD_PLATFORMS", "DOCKER_TAGS", "BUILDX_BUILDER"}
+        # The last one would have Python compile our modules anew in each run, as few people have it.
+        unset = {"BUILD_PLATFORMS", "DOCKER_TAGS", "BUILDX_BUILDER", "PYTHONDONTWRITEBYTECODE"}
         own = {"INVOKE_CONTAINER_PROJECT": self.project, "DOCKER_REGISTRY": f"localhost/{self.project}"}
         return {key: value for key, value in os.environ.items() if key not in unset} | own
 

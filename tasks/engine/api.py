@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..plan.cleaning import CacheRecord, Image
+from ..plan.freshness import Stored
 from ..plan.platforms import Platform, of_machine
 from . import client_file
 from .machine import reach
@@ -20,13 +21,14 @@ _TIMEOUT = 120  # seconds
 class Engine:
     """A connection to the engine that the docker command line would use."""
 
-    def __init__(self, api: "APIClient") -> None:
-        """Take an open client; ``connect`` makes one."""
+    def __init__(self, api: "APIClient", arch: str = "") -> None:
+        """Take an open client, and the processor that its engine named; ``connect`` does it."""
         self._api = api
+        self._arch = arch
 
     def native(self) -> Platform:
         """Return the platform that runs there without emulation."""
-        return of_machine(str(self._api.version()["Arch"]))
+        return of_machine(self._arch)
 
     def holds_several_platforms(self) -> bool:
         """Whether its image store keeps an image's platforms apart: the containerd store does."""
@@ -56,13 +58,24 @@ class Engine:
                 found = self._api.images(filters={"reference": [reference]})
                 return int(found[0]["Size"]) if found else None
 
-    def ids(self, references: Sequence[str]) -> Mapping[str, str]:
-        """Return the ids of the images that are there, by reference: one call, exact references."""
+    def stored(self, references: Sequence[str]) -> Mapping[str, Stored]:
+        """Return the images that are there, by reference: one call, exact references."""
         if not references:  # no filter is all images
             return {}
         with translated():
             found = self._api.images(filters={"reference": list(references)})
-        return {reference: image["Id"] for image in found for reference in image.get("RepoTags") or ()}
+        return {
+            reference: Stored(image["Id"], image.get("Labels") or {})
+            for image in found
+            for reference in image.get("RepoTags") or ()
+            if reference in references
+        }
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image one more reference."""
+        repository, _, tag = reference.rpartition(":")
+        with translated():
+            self._api.tag(image, repository, tag)
 
     def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
         """Return the images that carry a label, untagged ones too, with the containers that use them."""
@@ -128,7 +141,8 @@ def connect() -> Engine:
 
     Raises EngineError when it is out of reach, with the reason.
     """
-    return Engine(client())
+    api, version = _open()
+    return Engine(api, str(version["Arch"]))
 
 
 def client() -> "APIClient":
@@ -136,16 +150,20 @@ def client() -> "APIClient":
 
     Raises EngineError when it is out of reach, with the reason.
     """
+    return _open()[0]
+
+
+def _open() -> "tuple[APIClient, Mapping[str, Any]]":
     import docker
     from docker.errors import DockerException
 
     client_file.require()
     try:
         api = docker.from_env(timeout=_TIMEOUT).api
-        api.version()
+        version: Mapping[str, Any] = api.version()
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(error) from error
-    return api
+    return api, version
 
 
 @contextlib.contextmanager

@@ -23,14 +23,15 @@ def prepare(root: Path) -> Path:
     Raises ConfigError where the checkout cannot be written.
     """
     folder = root / FOLDER
-    for place in (folder, folder / "logs"):
+    for place in (folder, folder / "logs", folder / "inputs"):
         if place.is_symlink():
             raise ConfigError(
                 f"{place.relative_to(root)} is a link, and what is written there would land elsewhere",
                 hint=f"rm {place.relative_to(root)}",
             )
     try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        for name in ("logs", "inputs"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"  # for repositories that do not ignore the folder themselves
         if not os.path.lexists(ignore):
             ignore.write_text(_IGNORE_ALL, encoding="utf-8")
@@ -52,7 +53,7 @@ def copy_bundle(root: Path, bundle: Path) -> str:
     content = bundle.read_bytes()
     try:
         if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
-            path = target.with_suffix(".new")
+            path = target.with_suffix(f".{os.getpid()}.new")  # another run may write its own at once
             with fresh(path) as file:
                 file.write(content)
             path.replace(target)

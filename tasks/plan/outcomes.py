@@ -10,6 +10,8 @@ from .failures import Failure, Kind
 class State(StrEnum):
     """How a target ended."""
 
+    CURRENT = "up to date"
+    """Nothing that its build reads has changed, so nothing was asked of the builder."""
     BUILT = "built"
     UNCHANGED = "unchanged"
     FAILED = "failed"
@@ -32,11 +34,18 @@ class Outcome:
     """Bytes of the unpacked layers."""
     failure: Failure | None = None
     log: str = ""
+    because: str = ""
+    """Why it was built."""
 
     @property
     def ready(self) -> bool:
         """Whether the image is there."""
-        return self.state in {State.BUILT, State.UNCHANGED}
+        return self.state in {State.CURRENT, State.BUILT, State.UNCHANGED}
+
+
+def none_began(outcomes: Sequence[Outcome]) -> bool:
+    """Whether every target failed before its first step: then the fault is with the definition or the builder."""
+    return all(outcome.state is State.FAILED and outcome.cached is None for outcome in outcomes)
 
 
 def failed(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:

@@ -7,12 +7,14 @@ from enum import StrEnum
 from ..errors import ConfigError, PushError
 from . import names
 from .bases import Base, Origin
+from .fingerprint import FINGERPRINT_LABEL
 from .platforms import Platform
 
 # Labels of our own; those with OCI's names are its own annotations.
 PROJECT_LABEL = "container-tasks.project"
 SERVICE_LABEL = "container-tasks.service"
 BASES_LABEL = "container-tasks.bases"
+PLATFORMS_LABEL = "container-tasks.platforms"
 
 
 class Output(StrEnum):
@@ -35,6 +37,8 @@ class Source:
     """Relative to the root."""
     stage: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str | None = None
+    """Of everything that its build reads, where that can be told."""
     revision: str | None = None
     """The commit that last changed the service, with ``-dirty`` where the work tree differs."""
     committed: str | None = None
@@ -87,6 +91,11 @@ class Plan:
     """Whether any image stands on stand-in bases."""
     suffix: str = ""
     """What keeps a single foreign platform from taking the tags of the image that runs here."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that it builds, in order."""
+        return tuple(target.service for target in self.targets)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -157,6 +166,8 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
         SERVICE_LABEL: source.service,
         "org.opencontainers.image.version": request.version,
     }
+    if source.fingerprint is not None:
+        labels |= {FINGERPRINT_LABEL: source.fingerprint, PLATFORMS_LABEL: ",".join(request.platforms)}
     if source.revision is not None:
         labels["org.opencontainers.image.revision"] = source.revision
     if source.committed is not None:

@@ -10,6 +10,12 @@ _GAP = 2
 _KEPT = 2  # the first columns say what it is, and how it is
 
 
+def load() -> None:
+    """Import what a table is drawn with, which takes a while."""
+    import rich.console
+    import rich.table  # noqa: F401
+
+
 def show(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = (), giving: Collection[str] = ()
 ) -> None:

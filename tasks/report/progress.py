@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _MARKS = {
+    State.CURRENT: ("up to date", style.GOOD),
     State.BUILT: ("built", style.GOOD),
     State.UNCHANGED: ("unchanged", style.GOOD),
     State.FAILED: ("failed", style.BAD),

@@ -1,6 +1,8 @@
 """The table at the end of a run: what came of each service, why a step failed, and what to type next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Thread
 
 from ..plan.failures import Failure
 from ..plan.outcomes import Outcome, State
@@ -10,16 +12,27 @@ from .progress import mark
 SHORT_DIGEST = len("sha256:") + 12
 LAST_LINES = 12
 LONGEST_EXCERPT = 12
-_HEADS = ("service", "state", "seconds", "size", "image", "digest")
+_HEADS = ("service", "state", "seconds", "size", "because", "image", "digest")
+
+
+@contextmanager
+def at_hand() -> Iterator[None]:
+    """Load what draws the table while something else is waited for."""
+    loading = Thread(target=grid.load, daemon=True)
+    loading.start()
+    yield
+    loading.join()
 
 
 def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
     """Print the table, then each failure."""
+    heads = [head for head in _HEADS if head != "because" or any(outcome.because for outcome in outcomes)]
+    rows = [dict(zip(_HEADS, _row(outcome, budgets), strict=True)) for outcome in outcomes]
     grid.show(
-        _HEADS,
-        [_row(outcome, budgets) for outcome in outcomes],
+        heads,
+        [[row[head] for head in heads] for row in rows],
         right=("seconds", "size"),
-        giving=("image", "digest"),
+        giving=("because", "image", "digest"),
     )
     for outcome in outcomes:
         if outcome.failure is not None:
@@ -30,8 +43,9 @@ def _row(outcome: Outcome, budgets: Mapping[str, int]) -> tuple[str, ...]:
     return (
         outcome.service,
         mark(outcome.state),
-        f"{outcome.seconds:.1f}",
+        "" if outcome.state is State.CURRENT else f"{outcome.seconds:.1f}",
         _size(outcome.size, budgets.get(outcome.service)),
+        style.safe(outcome.because),
         outcome.reference if outcome.ready else "",
         style.safe(outcome.digest or "")[:SHORT_DIGEST],
     )
@@ -69,6 +83,7 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     counts = [
         (word, sum(outcome.state is state for outcome in outcomes))
         for state, word in (
+            (State.CURRENT, "up to date"),
             (State.BUILT, "built"),
             (State.UNCHANGED, "unchanged"),
             (State.FAILED, "failed"),

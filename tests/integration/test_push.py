@@ -52,9 +52,9 @@ def test_a_registry_that_does_not_answer_is_refused(tiny: Repo) -> None:
 
 
 def test_images_on_stand_in_bases_stay_here(tiny: Repo) -> None:
-    from tasks.engine.machine import stand_ins
+    from tasks.engine.machine import stand_in_record
 
-    if not stand_ins.recorded():
+    if not stand_in_record.recorded():
         pytest.skip("the real bases are in reach: nothing stands in")
     tiny.service("one", "COPY services/one/word /word")
     tiny.commit()

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.engine import process
 from tasks.engine.machine import emulation as emulators
-from tasks.engine.machine import packages, stand_ins
+from tasks.engine.machine import packages, stand_in_record, stand_ins
 from tasks.engine.machine import plugin as plugins
 from tests.support import Repo, docker
 
@@ -19,7 +19,7 @@ OWN_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
 
 def stand_in(name: str) -> str:
-    found = stand_ins.recorded().get(name)
+    found = stand_in_record.recorded().get(name)
     if found is None:
         pytest.skip("the real bases are in reach")
     return found

@@ -93,9 +93,9 @@ def test_a_folder_that_cannot_be_a_service_is_refused_before_anything_runs(repo:
 
 BUILD = "platforms registry tags jobs builder progress no-cache pull print fail-fast"
 FLAGS = {
-    "container-build": f"services {BUILD}",
-    "container-build-arm64": f"services {BUILD.removeprefix('platforms ')}",
-    "container-build-agent": BUILD,
+    "container-build": f"services force {BUILD}",
+    "container-build-arm64": f"services force {BUILD.removeprefix('platforms ')}",
+    "container-build-agent": f"force {BUILD}",
     "container-push": f"services {BUILD}",
     "container-clean": "dry-run yes",
     "container-run": "services registry tags detach",

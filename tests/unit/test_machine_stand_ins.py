@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.engine import cache
-from tasks.engine.machine import bases, stand_ins
+from tasks.engine.machine import bases, stand_in_record, stand_ins
 from tasks.engine.machine.stand_ins import Wanted
 from tasks.errors import EngineError
 from tasks.plan.platforms import Platform
@@ -69,14 +69,14 @@ def test_a_base_without_a_recipe_is_named() -> None:
 
 
 def test_nothing_recorded_is_nothing_replaced(home: Path) -> None:
-    assert stand_ins.recorded() == {}
+    assert stand_in_record.recorded() == {}
     assert not stand_ins.serving()
     assert stand_ins.missing(WANT) == WANT.names
 
 
 def test_a_record_gives_references_with_digests(home: Path) -> None:
     record(home)
-    assert stand_ins.recorded()["golang"] == f"localhost:5000/stand-ins/golang:1@{DIGEST}"
+    assert stand_in_record.recorded()["golang"] == f"localhost:5000/stand-ins/golang:1@{DIGEST}"
     assert stand_ins.missing(WANT) == ()
 
 
@@ -85,7 +85,7 @@ def test_a_record_gives_references_with_digests(home: Path) -> None:
 )
 def test_a_damaged_record_counts_as_none(home: Path, text: str) -> None:
     (home / "stand-ins.json").write_text(text, encoding="utf-8")
-    assert stand_ins.recorded() == {}
+    assert stand_in_record.recorded() == {}
     assert stand_ins.missing(WANT) == WANT.names
 
 
@@ -103,7 +103,7 @@ def test_another_recipe_builds_all_anew(home: Path, other: Wanted) -> None:
 def test_retired_stand_ins_stay_for_the_next_time(home: Path) -> None:
     record(home)
     assert stand_ins.retire()
-    assert stand_ins.recorded() == {}
+    assert stand_in_record.recorded() == {}
     assert stand_ins.missing(WANT) == ()
     assert not stand_ins.retire()
 

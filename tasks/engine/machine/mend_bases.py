@@ -2,7 +2,7 @@
 
 from ...errors import EngineError
 from . import bases as base_images
-from . import emulation, packages, registry, stand_ins
+from . import emulation, packages, registry, stand_in_record, stand_ins
 from .findings import Say, changed, doing, ok
 
 
@@ -71,7 +71,7 @@ def _stand_ins(references: tuple[str, ...], refused: str, say: Say) -> None:
 
 def _alpine(references: tuple[str, ...], mirror: str | None) -> str | None:
     """Return an image to try emulation with, for either platform."""
-    stand_in = stand_ins.recorded().get("alpine")
+    stand_in = stand_in_record.recorded().get("alpine")
     if stand_in is not None:
         return stand_in
     real = next((reference for reference in references if base_images.short_name(reference) == "alpine"), None)

@@ -7,15 +7,15 @@ folder says which repository each replaces.
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
 from ...plan.platforms import Platform, of_machine
 from .. import cache, process, trust
-from . import bases, files, packages, registry, rootfs
+from . import bases, files, packages, registry, rootfs, stand_in_record
 
 NAMES = ("alpine", "golang", "rust")
 """The repositories that there is a recipe for."""
@@ -39,38 +39,11 @@ class Wanted:
     """The one that builds; alpine alone is needed for the other as well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """The record: what was built, where it is served, and whether builds use it."""
-
-    fingerprint: str
-    port: int
-    digests: Mapping[str, str]
-    used: bool
-
-
-def recorded() -> Mapping[str, str]:
-    """Return the replacement of each repository, as a reference with digest; empty where none is needed.
-
-    Quick: reads one file, asks nobody.
-    """
-    state = _state()
-    if state is None or not state.used:
-        return {}
-    return {name: f"localhost:{state.port}/{_path(name)}:1@{digest}" for name, digest in sorted(state.digests.items())}
-
-
-def tags() -> tuple[str, ...]:
-    """Return the tags under which the engine that built them holds the recorded stand-ins."""
-    state = _state()
-    return () if state is None else tuple(f"localhost:{state.port}/{_path(name)}:1" for name in sorted(state.digests))
-
-
 def serving() -> bool:
     """Return whether the loopback registry answers and holds every recorded stand-in."""
-    state = _state()
+    state = stand_in_record.read()
     return state is not None and all(
-        registry.holds(state.port, _path(name), digest) for name, digest in state.digests.items()
+        registry.holds(state.port, stand_in_record.path_of(name), digest) for name, digest in state.digests.items()
     )
 
 
@@ -101,7 +74,7 @@ def fingerprint(want: Wanted) -> str:
 
 def missing(want: Wanted) -> tuple[str, ...]:
     """Return the names that must be built: all of them when the recipe is no longer the one recorded."""
-    state = _state()
+    state = stand_in_record.read()
     if state is None or state.fingerprint != fingerprint(want):
         return want.names
     return tuple(name for name in want.names if name not in state.digests)
@@ -112,13 +85,13 @@ def ensure_served() -> bool:
 
     Raises EngineError when the registry does not get up.
     """
-    state = _state()
+    state = stand_in_record.read()
     if state is None:
         return False
     port, started = registry.ensure_started()
     now = replace(state, port=port, used=True)
     if now != state:
-        _write(now)
+        stand_in_record.write(now)
     return started or now != state
 
 
@@ -127,10 +100,10 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
 
     Raises EngineError with the log's place when a build fails or packages cannot be had.
     """
-    before = _state()
+    before = stand_in_record.read()
     recipe = fingerprint(want)
     if names == want.names:  # nothing of before is of use
-        _record().unlink(missing_ok=True)
+        stand_in_record.place().unlink(missing_ok=True)
         registry.empty()
     port, _ = registry.ensure_started()
     tar = rootfs.ensure()
@@ -143,7 +116,7 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
         digests = _bake(folder, definition(want, names, port, ca=ca))
     old = dict(before.digests) if before else {}
     kept = {} if names == want.names else old
-    _write(State(fingerprint=recipe, port=port, digests={**kept, **digests}, used=True))
+    stand_in_record.write(stand_in_record.Record(fingerprint=recipe, port=port, digests={**kept, **digests}, used=True))
     for digest in set(old.values()) - {*kept.values(), *digests.values()}:
         # The engine keeps what its tag was taken from; one that a container uses stays.
         process.run("docker", "image", "rm", digest)
@@ -151,10 +124,10 @@ def build(want: Wanted, names: tuple[str, ...]) -> None:
 
 def retire() -> bool:
     """Have the real bases used from now on; return whether stand-ins were. They stay, for the next time."""
-    state = _state()
+    state = stand_in_record.read()
     if state is None or not state.used:
         return False
-    _write(replace(state, used=False))
+    stand_in_record.write(replace(state, used=False))
     return True
 
 
@@ -169,7 +142,7 @@ def definition(want: Wanted, names: Iterable[str], port: int, *, ca: bool) -> di
             "target": name,
             "platforms": [*Platform] if name == "alpine" else [want.platform],
             "args": {"GO_SERIES": want.go_series} if name == "golang" else {},
-            "output": [f"type=image,name=localhost:{port}/{_path(name)}:1,push=true"],
+            "output": [f"type=image,name=localhost:{port}/{stand_in_record.path_of(name)}:1,push=true"],
         }
         for name in names
     }
@@ -207,28 +180,3 @@ def _copy_ca_bundle(folder: Path) -> bool:
     if bundle is not None:
         shutil.copyfile(bundle, folder / _CA)
     return bundle is not None
-
-
-def _path(name: str) -> str:
-    return f"stand-ins/{name}"
-
-
-def _record() -> Path:
-    return cache.home() / "stand-ins.json"
-
-
-def _state() -> State | None:
-    told = files.read_json(_record())
-    try:
-        return State(
-            fingerprint=str(told["fingerprint"]),
-            port=int(told["port"]),
-            digests={str(name): str(digest) for name, digest in told["digests"].items()},
-            used=bool(told["used"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _write(state: State) -> None:
-    files.write_json(_record(), asdict(state))

@@ -1,0 +1,82 @@
+"""What a run would build, before it is decided what has to be: sources with their marks, and the plans made of them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import sources
+from .engine import workspace
+from .marks import Marks
+from .plan.bases import Origin
+from .plan.targets import Output, Plan, Request, Source, make_plan, support_name
+
+if TYPE_CHECKING:
+    from .plan.fingerprint import Mark
+    from .plan.platforms import Platform
+    from .services import Repository
+    from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The services of a run, those that they stand on, and what is asked of all."""
+
+    repository: "Repository"
+    chosen: tuple[Source, ...]
+    others: tuple[Source, ...]
+    request: Request
+    marks: Mapping[str, "Mark"]
+    """By service."""
+
+    def outline(self) -> Plan:
+        """Return the plan for all, without what only git knows; it is not for building."""
+        return make_plan(self.chosen, self.request, others=self.others)
+
+    def plan(self, services: Collection[str]) -> Plan:
+        """Return the plan that builds some of the services."""
+        wanted = [self._whole(source) for source in self.chosen if source.service in services]
+        others = [source for source in (*self.chosen, *self.others) if source.service not in services]
+        if any(base.origin is Origin.OWN for source in wanted for base in source.bases):
+            others = [self._whole(source) for source in others]
+        return make_plan(wanted, self.request, others=others)
+
+    def _whole(self, source: Source) -> Source:
+        return sources.with_history(source, self.repository)
+
+
+def draft(
+    settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
+) -> Draft:
+    """Read what the services say and what their builds read.
+
+    Raises ConfigError for what cannot be read.
+    """
+    chosen, others = sources.gather(
+        settings.services,
+        repository,
+        registry=settings.registry,
+        mirror=settings.mirror,
+        local=output is Output.LOAD,
+    )
+    by_name = {support_name(source.target): source for source in (*chosen, *others)}
+    marks = Marks(repository, by_name, settings.platforms, native)
+    found = {source.service: marks.of(source) for source in by_name.values()}
+    return Draft(
+        repository,
+        tuple(replace(source, fingerprint=found[source.service].fingerprint) for source in chosen),
+        tuple(replace(source, fingerprint=found[source.service].fingerprint) for source in others),
+        Request(
+            project=settings.project,
+            registry=settings.registry,
+            version=settings.version,
+            tags=settings.tags,
+            platforms=settings.platforms,
+            native=native,
+            output=output,
+            ca=None if bundle is None else workspace.copy_bundle(settings.root, bundle),
+            no_cache=settings.no_cache,
+            pull=settings.pull,
+        ),
+        found,
+    )

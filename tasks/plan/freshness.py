@@ -1,0 +1,72 @@
+"""Decide which images are up to date: the same fingerprint, under every reference, for the same platforms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .fingerprint import FINGERPRINT_LABEL, SCHEME, Mark, differences
+from .targets import PLATFORMS_LABEL, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image as the store has it."""
+
+    id: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether an image is up to date, or why it has to be built."""
+
+    because: tuple[str, ...] = ()
+    """The reasons to build, the most telling first; none when it is up to date."""
+    image: Stored | None = None
+    """The image that is up to date."""
+    untagged: tuple[str, ...] = ()
+    """References that it still has to get."""
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing has to be built."""
+        return self.image is not None
+
+
+def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapping[str, Any] | None) -> Verdict:
+    """Hold what the store has against what a build would read now.
+
+    ``before``: what the last build here read, as its record has it.
+    """
+    if mark.inputs is None:
+        return Verdict(because=(mark.always,))
+    there = {reference: stored[reference] for reference in target.references if reference in stored}
+    if not there:
+        return Verdict(because=("there is no image yet",))
+    fingerprint = mark.inputs.fingerprint
+    for image in there.values():
+        said = image.labels.get(FINGERPRINT_LABEL)
+        if said != fingerprint:
+            return Verdict(because=_differing(said, mark, before))
+        built_for = image.labels.get(PLATFORMS_LABEL)
+        if built_for != platforms_of(target):
+            return Verdict(because=(f"the image there is for {built_for or 'another platform'}",))
+    if len({image.id for image in there.values()}) > 1:
+        return Verdict(because=("its tags name different images",))
+    image = next(iter(there.values()))
+    return Verdict(image=image, untagged=tuple(name for name in target.references if name not in there))
+
+
+def platforms_of(target: Target) -> str:
+    """Return a target's platforms as its label has them."""
+    return ",".join(target.platforms)
+
+
+def _differing(said: str | None, mark: Mark, before: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if said is None:
+        return ("the image there has no fingerprint: something else built it",)
+    if not said.startswith(f"{SCHEME}-"):
+        return ("what is fingerprinted has changed with these tasks, so everything builds once",)
+    if before is None or before.get("fingerprint") != said or mark.inputs is None:
+        return ("the image there was built from something else",)
+    return tuple(differences(before.get("inputs") or {}, mark.inputs)) or ("it was built from something else",)
