@@ -74,7 +74,7 @@ def _lock(root: Path) -> None:
         (".container", _prepare, ".container/ cannot be written: Not a directory\nhint: builds keep their logs there"),
         (".container/logs", _prepare, ".container/ cannot be written: File exists"),
         (".container/lock/", _lock, ".container/lock cannot be taken: Is a directory"),
-        (".container/ca.new/", _copy, ".container/ca.pem cannot be written: Is a directory"),
+        (".container/ca.pem/", _copy, ".container/ca.pem cannot be written: Is a directory"),
     ],
 )
 def test_a_folder_that_cannot_be_written_is_named(

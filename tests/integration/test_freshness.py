@@ -1,0 +1,148 @@
+"""Only what changed is built, and each build says why: on small repositories and a real engine."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support import BASE, Repo, docker
+
+pytestmark = pytest.mark.docker
+
+REGISTRY = "images.test/tiny"
+
+
+@pytest.fixture
+def built(tiny: Repo) -> Repo:
+    """Two services that are up to date; the second reads a folder at the root, too."""
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.service("two", "COPY shared /shared", "RUN --mount=type=bind,source=services/two,target=/m cp /m/word /word")
+    tiny.write("shared/text", "shared\n")
+    tiny.write("notes/text", "not read\n")
+    tiny.write(".dockerignore", "**/*.md\n.container\n")
+    tiny.commit()
+    tiny.inv("container-build").ok()
+    return tiny
+
+
+def said(repo: Repo, *words: str) -> dict[str, str]:
+    """Return each service's state, and the reason beside it, of a build."""
+    lines = repo.inv("container-build", *words).ok().out.splitlines()
+    return {name: line.partition(name)[2].strip() for line in lines for name in ("one", "two") if line.startswith(name)}
+
+
+def assert_current(repo: Repo) -> None:
+    assert all(line.startswith("up to date") for line in said(repo).values())
+
+
+def test_nothing_that_a_build_does_not_read_builds_it_again(built: Repo) -> None:
+    assert_current(built)
+    os.utime(built.root / "shared/text", (1, 1))
+    built.write("notes/text", "changed\n")
+    built.write("services/one/README.md", "ignored\n")
+    built.write("services/one/other", "not copied\n")
+    built.commit()
+    assert_current(built)
+    assert (built.root / ".container/logs/one.log").exists()
+
+
+def test_another_clone_at_another_path_is_up_to_date(built: Repo, tmp_path: Path) -> None:
+    other = tmp_path / "another place" / "tiny"
+    shutil.copytree(built.root, other, ignore=shutil.ignore_patterns(".container"))
+    assert_current(Repo(other))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "service", "reason"),
+    [
+        ("services/one/word", "new\n", "one", "services/one/word changed"),
+        ("shared/more", "new\n", "two", "shared/more is new"),
+        ("services/two/Dockerfile", f"FROM {BASE}\nCOPY shared /shared\n", "two", "its Dockerfile changed, and"),
+    ],
+)
+def test_what_changed_is_built_and_named_and_nothing_else_is(
+    built: Repo, path: str, text: str, service: str, reason: str
+) -> None:
+    built.write(path, text)
+    lines = said(built)
+    other = "two" if service == "one" else "one"
+    assert lines[service].startswith("built")
+    assert reason in lines[service]
+    assert lines[other].startswith("up to date")
+    assert_current(built)
+
+
+def test_a_mode_a_file_that_goes_and_a_link_count(built: Repo) -> None:
+    (built.root / "shared/text").chmod(0o755)
+    assert "shared/text changed" in said(built)["two"]
+    (built.root / "shared/link").symlink_to("text")
+    assert "shared/link is new" in said(built)["two"]
+    (built.root / "shared/link").unlink()
+    assert "shared/link is gone" in said(built)["two"]
+
+
+def test_an_argument_counts_and_the_version_does_not(built: Repo) -> None:
+    built.write("VERSION", "1.2.4\n")
+    assert_current(built)
+    newer, older = (json.loads(docker("inspect", f"{REGISTRY}/one:v{version}"))[0] for version in ("1.2.4", "1.2.3"))
+    assert newer["Id"] == older["Id"]
+    settings = "container:\n  project: tiny\n  registry: images.test/tiny\n  services:\n    one:\n      args: {A: b}\n"
+    built.write("invoke.yaml", settings)
+    lines = said(built)
+    assert "the argument A is new" in lines["one"]
+    assert lines["two"].startswith("up to date")
+
+
+def test_images_that_went_were_retagged_or_built_by_hand_are_noticed(built: Repo) -> None:
+    docker("image", "rm", f"{REGISTRY}/one:latest", f"{REGISTRY}/one:v1.2.3")
+    assert "there is no image yet" in said(built)["one"]
+    docker("tag", f"{REGISTRY}/two:latest", f"{REGISTRY}/one:latest")
+    assert "built from something else" in said(built)["one"]
+    docker("build", "-q", "-t", f"{REGISTRY}/one:latest", "-", stdin="FROM scratch\nLABEL by=hand\n")
+    assert "has no fingerprint" in said(built)["one"]
+    docker("image", "rm", f"{REGISTRY}/one:v1.2.3")
+    assert_current(built)
+    assert docker("images", "-q", f"{REGISTRY}/one:v1.2.3").strip()
+
+
+def test_a_platform_that_is_not_there_is_noticed(built: Repo, native: str) -> None:
+    both = "linux/amd64,linux/arm64"
+    (built.root / "services/two").rename(built.root / "two")
+    built.service("two", "COPY services/two/word /word")
+    assert f"the image there is for linux/{native}" in said(built, "--platforms", both)["one"]
+    assert all(line.startswith("up to date") for line in said(built, "--platforms", both).values())
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (["ADD https://localhost:1/x /x"], "ADD fetches from elsewhere"),
+        (["COPY <<EOF /x", "text", "EOF"], ""),
+    ],
+)
+def test_what_cannot_be_told_is_said(built: Repo, lines: list[str], reason: str) -> None:
+    built.service("one", *lines)
+    if reason:
+        built.inv("container-build").fails(4)
+        table = built.inv("container-build", "--progress", "quiet").fails(4).out
+        assert reason in table
+    else:
+        assert said(built)["one"].startswith("built")
+        assert_current(built)
+
+
+def test_asked_for_in_so_many_words_it_builds(built: Repo) -> None:
+    assert "asked for" in said(built, "--force")["one"]
+
+
+def test_an_image_on_another_image_of_the_repository_follows_it(built: Repo) -> None:
+    built.write("services/two/Dockerfile", "FROM one\nCOPY services/two/word /second\n")
+    said(built)
+    assert_current(built)
+    built.write("services/one/word", "again\n")
+    lines = said(built)
+    assert "services/one/word changed" in lines["one"]
+    assert "the base one changed" in lines["two"]
+    assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/word") == "again\n"
