@@ -11,6 +11,9 @@ from pathlib import Path
 from ..plan.ignore import Ignore, Matches
 from ..plan.reads import is_pattern, matches
 
+_LONGEST = 4096
+"""Letters of a path: one that is longer leads nowhere, and a link to ``itself/x`` would grow for ever."""
+
 
 @dataclass(slots=True)
 class Tree:
@@ -40,7 +43,9 @@ class Tree:
             return f"file {mode} {self._digest(path)}"
         if stat.S_ISLNK(status.st_mode):
             return f"link {os.readlink(self.root / path)}"  # noqa: PTH115 - as it is written
-        return f"folder {mode}" if stat.S_ISDIR(status.st_mode) else f"special {stat.S_IFMT(status.st_mode):o} {mode}"
+        if stat.S_ISDIR(status.st_mode):
+            return f"folder {mode}"
+        return f"special {stat.S_IFMT(status.st_mode):o} {mode} {status.st_rdev:x}"
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:
@@ -68,6 +73,7 @@ class _Walk:
             return self.links
         above: Matches | None = None
         ignored = False
+        passed: list[tuple[str, os.stat_result]] = []
         parts = [] if source == "." else source.split("/")
         for count in range(1, len(parts) + 1):
             path = "/".join(parts[:count])
@@ -76,13 +82,14 @@ class _Walk:
             if status is None:
                 self.found[path] = "missing"
                 return self.links
-            if stat.S_ISLNK(status.st_mode):
-                self._note(path, status, ignored=ignored, rest="/".join(parts[count:]))
+            if not stat.S_ISDIR(status.st_mode) or count == len(parts):
+                rest = "/".join(parts[count:])
+                there = self._at(path, status, (ignored, above), rest=rest)
+                for folder in passed if there else ():  # COPY --parents takes their modes along
+                    self._note(*folder, ignored=False)
                 return self.links
-            if count == len(parts):
-                self._at(path, status, (ignored, above))
-        if not parts:
-            self._below("", None)
+            passed.append((path, status))
+        self._below("", None)
         return self.links
 
     def _status(self, path: str) -> os.stat_result | None:
@@ -91,16 +98,29 @@ class _Walk:
         except (OSError, ValueError):
             return None
 
-    def _at(self, path: str, status: os.stat_result, state: tuple[bool, Matches], only: str | None = None) -> bool:
+    def _at(
+        self,
+        path: str,
+        status: os.stat_result,
+        state: tuple[bool, Matches],
+        *,
+        only: str | None = None,
+        rest: str = "",
+    ) -> bool:
+        """Note what is at a path; return whether there is anything. ``rest``: where the source goes on from there."""
         ignored, above = state
+        passing = only is not None and "**" not in only and path.count("/") < only.count("/")
+        if stat.S_ISLNK(status.st_mode):
+            return self._note(path, status, ignored=ignored, rest=rest)
         if not stat.S_ISDIR(status.st_mode):
-            return self._note(path, status, ignored=ignored)
+            return self._note(path, status, ignored=ignored or passing or bool(rest))
         some = False
         if not ignored or self.ignore.may_keep_below(path):
             some = self._below(path, above, only=only)
-        if some or not ignored:  # a folder that is kept out is there all the same where something in it is kept
+        there = some or not (ignored or passing)
+        if there:  # a folder that is kept out is there all the same where something in it is kept
             self._note(path, status, ignored=False)
-        return some or not ignored
+        return there
 
     def _below(self, folder: str, above: Matches | None, only: str | None = None) -> bool:
         """Note everything below a folder, or what a pattern may mean; return whether there was anything."""
@@ -116,14 +136,15 @@ class _Walk:
                 continue
             status = self._status(path)
             if status is not None:
-                some |= self._at(path, status, self.ignore.ignores(path, above), only)
+                some |= self._at(path, status, self.ignore.ignores(path, above), only=only)
         return some
 
     def _note(self, path: str, status: os.stat_result, *, ignored: bool, rest: str = "") -> bool:
         if ignored or stat.S_ISSOCK(status.st_mode):  # BuildKit sends no sockets
             return False
-        self.found[path] = self.tree.describe(path, status)
+        self.found.setdefault(path, self.tree.describe(path, status))
         if stat.S_ISLNK(status.st_mode):
             leads_to = posixpath.join("/", posixpath.dirname(path), os.readlink(self.tree.root / path), rest)  # noqa: PTH115 - as it is written
-            self.links.append(posixpath.normpath(leads_to).lstrip("/") or ".")
+            if len(leads_to) < _LONGEST:
+                self.links.append(posixpath.normpath(leads_to).lstrip("/") or ".")
         return True

@@ -9,14 +9,17 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
 # A word of its own, as in BuildKit: neither `$((1<<3))` nor text in quotes opens one.
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)(['\"]?)([^\s<'\"]+)\2(?!\S)")
-_QUOTED = re.compile(r"""(?<![<-])(?:'[^']*'|"(?:\\.|[^"\\])*")""")
+_QUOTED = re.compile(r"""(?<!<<)(?<!<<-)(?:'[^']*'|"(?:\\.|[^"\\])*")""")
+# With any of these, it takes BuildKit to say which word the heredoc is.
+_UNSURE = re.compile(r"['\"\\]|\$\{[^}]*[\s$]")
 _HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
-_VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})")
+_VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+])([^}]*))?\})")
+_FLAG = re.compile(r"""\s*(--(?:\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"\\])*)(?!\S)""")
+_FLAG_QUOTES = re.compile(r"""\\(.)|'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\"""")
 _PORT = re.compile(r"[0-9]{1,5}")
 _LAST_PORT = 65535
 LONGEST = 4096  # letters of a variable; each may repeat those before it, and forty of them fill any memory
@@ -55,6 +58,14 @@ def _instructions(text: str) -> Iterator[Instruction]:
         yield Instruction(start + 1, name.upper(), value.strip())
 
 
+def heredocs_are_plain(instruction: Instruction) -> bool:
+    """Return whether the lines that were taken for an instruction's heredocs are BuildKit's, too."""
+    if instruction.name == "ONBUILD":
+        return "<<" not in instruction.value
+    unquoted = _QUOTED.sub("", instruction.value) if instruction.name in _HEREDOC_INSTRUCTIONS else ""
+    return "<<" not in unquoted or _UNSURE.search(_HEREDOC.sub("", unquoted)) is None
+
+
 def _escape(lines: list[str]) -> str:
     for line in lines:
         found = _DIRECTIVE.fullmatch(line.strip())
@@ -66,19 +77,20 @@ def _escape(lines: list[str]) -> str:
 
 
 def _join(lines: list[str], number: int, escape: str) -> tuple[str, int]:
+    """Return an instruction, and the number of the line after it; a word may go on in the next line."""
     parts: list[str] = []
     while number < len(lines):
-        line = lines[number].strip()
+        line = lines[number].rstrip()
         number += 1
-        if line.startswith("#") or not line:
+        if line.lstrip().startswith("#") or not line:
             if parts:
                 continue  # a comment or nothing between continuation lines
             return "", number
         if not line.endswith(escape) or line.endswith(escape * 2):
             parts.append(line)
             break
-        parts.append(line.removesuffix(escape).strip())
-    return re.sub(r"\s+", " ", " ".join(parts)).strip(), number
+        parts.append(line.removesuffix(escape))
+    return re.sub(r"\s+", " ", "".join(parts)).strip(), number
 
 
 def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -120,7 +132,19 @@ def _defaults(value: str) -> Iterator[tuple[str, str]]:
 
 def flags(instruction: Instruction) -> tuple[str, ...]:
     """Return the words with ``--`` that an instruction begins with."""
-    return tuple(takewhile(lambda word: word.startswith("--"), instruction.value.split()))
+    return split_flags(instruction.value)[0]
+
+
+def split_flags(value: str) -> tuple[tuple[str, ...], str]:
+    """Return the words with ``--`` that a value begins with, their quotes taken off, and the rest."""
+    found: list[str] = []
+    place = 0
+    while word := _FLAG.match(value, place):
+        if word[1] == "--":
+            return tuple(found), value[word.end() :].strip()
+        found.append(_FLAG_QUOTES.sub(lambda part: part[1] or part[2] or part[3] or "", word[1]))
+        place = word.end()
+    return tuple(found), value[place:].strip()
 
 
 def _taken(instruction: Instruction) -> Iterator[str]:
@@ -140,14 +164,15 @@ def expand(text: str, known: Mapping[str, str]) -> str | None:
 
     def value(found: re.Match[str]) -> str:
         nonlocal missing
-        escaped, bare, name, operator, word = found.groups()
+        escaped, bare, name, colon, operator, word = found.groups()
         if escaped:
             return str(escaped)
         current = known.get(bare or name)
+        there = bool(current) if colon else current is not None
         if operator == "-":
-            return current or str(word)
+            return str(current if there else word)
         if operator == "+":
-            return str(word) if current else ""
+            return str(word) if there else ""
         missing = missing or current is None
         return current or ""
 

@@ -9,17 +9,25 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .dockerfile import Instruction, expand, flags, instructions
+from .dockerfile import LONGEST, Instruction, expand, flags, heredocs_are_plain, instructions, split_flags
 from .platforms import Platform
 
 _KNOWN = frozenset(
     {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER"}
     | {"ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 )
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|.*\.git(?:#|$)", re.IGNORECASE)
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@[^/]*:|.*\.git(?:#|$)", re.IGNORECASE)
+# A first line that names the program of a script does not end them, nor does a mark of the byte order.
+_SYNTAX = re.compile(r"\ufeff?(?:#!.*\n)?(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*=", re.IGNORECASE)
+# Neither the name of a stage nor that of an image has anything else.
+_ODD_NAME = re.compile(r"[^\w.:/@+-]", re.ASCII)
+_ODD_SOURCE = re.compile(r"[$\\`'\"\s]|<<")
+_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_TEXT = re.compile(r"\d*<<-?[^<>\s'\"$\\]+")
+"""A source that stands in the Dockerfile itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +55,15 @@ def reads(
     text: str, *, stage: str | None, args: Mapping[str, str], platforms: Sequence[Platform], native: Platform
 ) -> Reads:
     """Return what building a stage, by default the last, reads of its context, on any of the platforms."""
-    if re.match(r"(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*=", text, re.IGNORECASE):
-        return Reads(always="its # syntax= line hands the Dockerfile to another program")
-    unknown = next((one.name for one in instructions(text) if one.name not in _KNOWN), None)
-    if unknown is not None:
-        return Reads(always=f"the instruction {unknown} is not known here")
-    stages, known = _stages(text, args)
+    if foreign := _foreign(text, args):
+        return Reads(always=foreign)
+    stages = _stages(text)
     needed: set[int] = set()
     images: dict[str, None] = {}
     for platform in platforms:
+        known, unsure = _before_stages(text, args, _platform_args(platform, native))
         try:
-            for number, outside in _needed(stages, stage, known | _platform_args(platform, native)):
+            for number, outside in _needed(stages, stage, known, unsure):
                 needed.add(number)
                 images |= dict.fromkeys(outside)
         except LookupError as error:
@@ -74,6 +80,18 @@ def reads(
     return Reads((".",) if whole else tuple(sources), tuple(images), whole)
 
 
+def _foreign(text: str, args: Mapping[str, str]) -> str:
+    """Return what of a Dockerfile is not to be read here at all, or nothing."""
+    if _SYNTAX.match(text) or "BUILDKIT_SYNTAX" in args:
+        return "its # syntax= line hands the Dockerfile to another program"
+    for one in instructions(text):
+        if one.name not in _KNOWN:
+            return f"the instruction {one.name} is not known here"
+        if not heredocs_are_plain(one):
+            return f"the heredoc in line {one.line} is not plain text"
+    return ""
+
+
 def _platform_args(platform: Platform, native: Platform) -> dict[str, str]:
     found: dict[str, str] = {}
     for prefix, one in (("TARGET", platform), ("BUILD", native)):
@@ -82,10 +100,8 @@ def _platform_args(platform: Platform, native: Platform) -> dict[str, str]:
     return found
 
 
-def _stages(text: str, args: Mapping[str, str]) -> tuple[list[_Stage], dict[str, str]]:
-    """Return the stages, and the values of the ARGs that stand before the first."""
+def _stages(text: str) -> list[_Stage]:
     stages: list[_Stage] = []
-    known: dict[str, str] = {}
     for instruction in instructions(text):
         if instruction.name == "FROM":
             words = [word for word in instruction.value.split() if not word.startswith("--")]
@@ -93,24 +109,47 @@ def _stages(text: str, args: Mapping[str, str]) -> tuple[list[_Stage], dict[str,
             stages.append(_Stage(name, words[0].strip("\"'") if words else ""))
         elif stages:
             stages[-1].instructions.append(instruction)
-        elif instruction.name == "ARG":
-            for word in _words(instruction.value):
-                name, equals, default = word.partition("=")
-                value = args.get(name, expand(default, known) if equals else None)
-                if value is not None:
+    return stages
+
+
+def _before_stages(
+    text: str, args: Mapping[str, str], automatic: Mapping[str, str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the values of what the first stage's FROM knows, and the names whose value cannot be told."""
+    known = {name: args.get(name, value) for name, value in automatic.items()}
+    unsure: set[str] = set()
+    for instruction in itertools.takewhile(lambda one: one.name != "FROM", instructions(text)):
+        for word in _words(instruction.value) if instruction.name == "ARG" else ():
+            name, equals, default = word.partition("=")
+            if name in args:
+                known[name] = args[name]
+            elif equals:
+                value = None if _mentions(default, unsure) else expand(default, known)
+                if value is None or len(value) > LONGEST:
+                    unsure.add(name)
+                else:
                     known[name] = value
-    return stages, known
+                    unsure.discard(name)
+            elif name in known:  # some versions of BuildKit empty it
+                unsure.add(name)
+    return known, frozenset(unsure)
 
 
-def _needed(stages: list[_Stage], wanted: str | None, known: Mapping[str, str]) -> Iterator[tuple[int, list[str]]]:
+def _mentions(text: str, names: Iterable[str]) -> bool:
+    return any(name in text for name in names)
+
+
+def _needed(
+    stages: list[_Stage], wanted: str | None, known: Mapping[str, str], unsure: frozenset[str]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the stages that a stage is made from, itself included, each with the images that it takes from outside.
 
     Raises LookupError, with a reason for people, where that cannot be told.
     """
     names = {stage.name: number for number, stage in enumerate(stages) if stage.name}
-    start = len(stages) - 1 if wanted is None else names.get(wanted.lower())
+    start = names.get(wanted.lower()) if wanted else len(stages) - 1
     if start is None or start < 0:
-        raise LookupError(f"there is no stage {wanted}")
+        raise LookupError(f"there is no stage {wanted}" if wanted else "there is no stage")
     seen: set[int] = set()
     waiting = [start]
     while waiting:
@@ -118,47 +157,61 @@ def _needed(stages: list[_Stage], wanted: str | None, known: Mapping[str, str]) 
         if number in seen:
             continue
         seen.add(number)
+        base = None if _mentions(stages[number].base, unsure) else expand(stages[number].base, known)
+        if base is None:
+            raise LookupError(f"{stages[number].base} has a variable that nothing sets")
         outside = []
-        for written in (stages[number].base, *_taken_from(stages[number])):
-            name = expand(written, known)
-            if name is None:
-                raise LookupError(f"{written} has a variable that nothing sets")
-            inside = [place for place, stage in enumerate(stages) if stage.name == name.lower() and stage.name]
-            if name.isascii() and name.isdigit() and int(name) < len(stages):
-                waiting.append(int(name))
-            elif inside:
-                waiting += inside
-            elif name != "scratch":
+        for name, from_stage in ((base, False), *((name, True) for name in _taken_from(stages[number]))):
+            if not name or _ODD_NAME.search(name):
+                raise LookupError(f"{name or stages[number].base} is not the plain name of a stage or an image")
+            # FROM sees what stands above it alone, which may bear the name of an image from outside.
+            seen_from_here = stages if from_stage else stages[:number]
+            inside = [place for place, stage in enumerate(seen_from_here) if stage.name == name.lower()]
+            if from_stage and _NUMBER.fullmatch(name) and 0 <= int(name) < len(stages):
+                inside.append(int(name))
+            waiting += inside
+            if not any(place < number for place in inside) and name != "scratch":
                 outside.append(name)
         yield number, outside
 
 
 def _taken_from(stage: _Stage) -> Iterator[str]:
-    for instruction in stage.instructions:
+    for one in stage.instructions:
+        instruction = _triggered(one) if one.name == "ONBUILD" else one
         for flag in flags(instruction):
             if flag.startswith("--from="):
-                yield flag.removeprefix("--from=")
+                yield from filter(None, [flag.removeprefix("--from=")])
             if flag.startswith("--mount="):
-                yield from (part[5:] for part in flag[8:].split(",") if part.startswith("from="))
+                yield from (value for key, value in _options(flag) if key == "from" and value)
+
+
+def _triggered(instruction: Instruction) -> Instruction:
+    """Return what ONBUILD holds back."""
+    name, _, value = instruction.value.partition(" ")
+    return Instruction(instruction.line, name.upper(), value.strip())
+
+
+def _options(flag: str) -> list[tuple[str, str]]:
+    """Return the settings of a mount in order; the last of a name counts."""
+    parts = (part.partition("=") for part in flag.removeprefix("--mount=").split(","))
+    return [(key.strip("\"'").lower(), value.strip("\"'")) for key, _, value in parts]
 
 
 def _read_by(instruction: Instruction) -> Reads:
     """Return what one instruction reads."""
     if instruction.name == "ONBUILD":
-        return Reads(whole="ONBUILD reads what only the next image knows")
+        found = _read_by(_triggered(instruction))
+        return found if found.always else Reads(whole="ONBUILD reads what only the next image knows")
     if instruction.name == "RUN":
         return _mounted(instruction)
     if instruction.name not in {"COPY", "ADD"}:
         return Reads()
-    given = flags(instruction)
-    if any(flag.startswith("--from=") for flag in given):
+    given, rest = split_flags(instruction.value)
+    if any(flag.startswith("--from=") and flag != "--from=" for flag in given):
         return Reads()
-    rest = instruction.value
-    for flag in given:
-        rest = rest.removeprefix(flag).lstrip()
-    words = _json_words(rest) or _words(rest)
-    sources = words[:-1]
-    if instruction.name == "ADD" and any(_REMOTE.match(source) for source in sources):
+    words = _json_words(rest) or [word for word in _words(rest) if not _TEXT.fullmatch(word)]
+    sources = [rest] if "\\" in rest else words[:-1]
+    if instruction.name == "ADD" and any(_REMOTE.match(source) or _ODD_SOURCE.search(source) for source in sources):
         return Reads(always="ADD fetches from elsewhere, which may have changed")
     return _of(sources, f"a source of {instruction.name}")
 
@@ -168,18 +221,19 @@ def _mounted(instruction: Instruction) -> Reads:
     for flag in flags(instruction):
         if not flag.startswith("--mount="):
             continue
-        if any(letter in flag for letter in "$\"'\\"):
+        options = dict(pairs := _options(flag))
+        plain = not any(letter in options.get("type", "") for letter in "$\"'\\")
+        if options.get("from") or (plain and options.get("type", "bind").lower() != "bind"):
+            continue
+        if not plain or any(letter in flag for letter in "\"'\\"):
             return Reads(whole=f"a mount is not plain text: {flag}")
-        parts = (part.partition("=") for part in flag.removeprefix("--mount=").split(","))
-        options = {key.lower(): value for key, _, value in parts}
-        if options.get("type", "bind").lower() == "bind" and "from" not in options:
-            found.append(options.get("source", options.get("src", ".")))
+        found += [value for key, value in pairs if key in {"source", "src"}] or ["."]
     return _of(found, "a bind mount")
 
 
 def _of(sources: Sequence[str], what: str) -> Reads:
     for source in sources:
-        if "$" in source or "\\" in source or "<<" in source or '"' in source or "'" in source:
+        if _ODD_SOURCE.search(source):
             return Reads(whole=f"{what} is not plain text: {source}")
     return Reads(tuple(_relative(source) for source in sources))
 

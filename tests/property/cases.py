@@ -14,6 +14,8 @@ T = TypeVar("T")
 LONG = os.environ.get("CONTAINER_TESTS_LONG") == "1"
 KIND = "long" if LONG else "short"
 tried: Counter[str] = Counter()
+measured: dict[str, Counter[bool]] = {}
+"""How often something was so that may be so, but should be rare."""
 
 
 def profiles() -> None:
@@ -54,6 +56,11 @@ def each(values: Iterable[T]) -> Iterator[T]:
         yield value
 
 
+def measure(what: str, *, so: bool) -> None:
+    """Count one more case, in which something was so or was not."""
+    measured.setdefault(what, Counter())[so] += 1
+
+
 def require(name: str) -> None:
     """Refuse a property that has run no case: it proves nothing."""
     assert tried[name], f"{name} has tried no case"
@@ -63,4 +70,5 @@ def summary() -> list[str]:
     """Return how many cases each property has tried, and all of them together."""
     width = max(map(len, tried), default=0)
     lines = [f"{name:<{width}}  {count:>6}" for name, count in sorted(tried.items())]
+    lines += [f"{what}: {counts[True]} of {counts.total()}" for what, counts in sorted(measured.items())]
     return [*lines, f"{tried.total()} hostile cases tried ({KIND})"]

@@ -1,0 +1,239 @@
+import hashlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.engine.tree import Tree
+from tasks.plan.ignore import parse
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder, in which every mode is what a test says."""
+    before = os.umask(0o022)
+    folder = tmp_path / "context"
+    folder.mkdir()
+    yield folder
+    os.umask(before)
+
+
+def write(root: Path, *names: str) -> None:
+    """Write files that hold their own names, or folders where the name ends with a slash."""
+    for name in names:
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            target.mkdir(exist_ok=True)
+        else:
+            target.write_text(name)
+
+
+def link(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).symlink_to(text)
+
+
+def read(root: Path, *sources: str, ignore: str = "") -> dict[str, str]:
+    return Tree(root).read(sources, parse(ignore))
+
+
+def test_a_file_is_its_mode_and_its_content(root: Path) -> None:
+    write(root, "a", "b")
+    (root / "b").chmod(0o4755)
+    assert read(root, "a", "b") == {"a": f"file 644 {digest('a')}", "b": f"file 4755 {digest('b')}"}
+
+
+def test_a_folder_is_its_mode_and_all_that_is_below(root: Path) -> None:
+    write(root, "a/b/c", "a/empty/", "d")
+    (root / "a/b").chmod(0o1777)
+    found = read(root, "a")
+    assert found == {
+        "a": "folder 755",
+        "a/b": "folder 1777",
+        "a/b/c": f"file 644 {digest('a/b/c')}",
+        "a/empty": "folder 755",
+    }
+
+
+def test_the_folders_on_the_way_count_with_their_modes(root: Path) -> None:
+    write(root, "a/b/c", "a/d")
+    (root / "a").chmod(0o750)
+    assert read(root, "a/b/c") == {"a": "folder 750", "a/b": "folder 755", "a/b/c": f"file 644 {digest('a/b/c')}"}
+
+
+def test_the_whole_context_is_all_but_its_own_mode(root: Path) -> None:
+    write(root, "a", "b/")
+    before = read(root, ".")
+    root.chmod(0o700)
+    assert read(root, ".") == before
+    assert list(before) == ["a", "b"]
+
+
+def test_what_is_not_there_is_told(root: Path) -> None:
+    write(root, "a", "d/")
+    assert read(root, "x", "d/y/z", "n\0") == dict.fromkeys(["x", "d/y", "n\0"], "missing")
+
+
+def test_nothing_is_below_a_file(root: Path) -> None:
+    write(root, "a")
+    assert read(root, "a/b") == {}
+
+
+PATTERNS = {
+    "*.go": {"a.go", "b.go"},
+    "*": {"a.go", "b.go", "c.py", "d", "d/a.go", "d/e", "d/e/f", "l", "t"},
+    "d/*.go": {"d", "d/a.go"},
+    "?/e": {"d", "d/e", "d/e/f", "l", "t"},  # through a link there may be one, too
+    "d/*/f": {"d", "d/e", "d/e/f"},
+    "d/*/none": set(),
+    "d/**/f": {"d", "d/a.go", "d/e", "d/e/f"},
+    "[de]/e": {"d", "d/a.go", "d/e", "d/e/f", "l", "t"},  # rather too much
+    "l*": {"l", "t"},
+    "none*": set(),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), PATTERNS.items(), ids=PATTERNS)
+def test_a_pattern_is_all_that_it_may_mean(root: Path, source: str, expected: set[str]) -> None:
+    write(root, "a.go", "b.go", "c.py", "d/a.go", "d/e/f", "t")
+    link(root, "l", "t")
+    assert set(read(root, source)) == expected
+
+
+LINKS = {
+    "to a file": ({"l": "t"}, "l", "t"),
+    "to a file, absolute": ({"l": "/t"}, "l", "t"),
+    "to a file beside": ({"d/l": "u"}, "d/l", "d d/u"),
+    "to a file above": ({"d/l": "../t"}, "d/l", "d t"),
+    "to a folder": ({"l": "d"}, "l", "d d/u d/e d/e/v"),
+    "to a folder below it": ({"l": "d"}, "l/e", "d d/e d/e/v"),
+    "to the folder that it is in": ({"d/l": "."}, "d/l", "d d/u d/e d/e/v d/l"),
+    "a chain": ({"l": "m", "m": "/d/n", "d/n": "../t"}, "l", "m d d/n t"),
+    "two on the way": ({"l": "d", "d/m": "e"}, "l/m/v", "d d/m d/e d/e/v"),
+    "through a link and out again": ({"m": "d/e", "l": "m/../t"}, "l", "t"),
+    "a loop": ({"l": "m", "m": "l"}, "l", "m"),
+    "to itself": ({"l": "l"}, "l", ""),
+    "below itself": ({"l": "l/x"}, "l", ""),
+    "below one another": ({"l": "m/x", "m": "l/y"}, "l", "m"),
+    "to nothing": ({"l": "none"}, "l", "none"),
+    "out of the context": ({"l": "../../t"}, "l", "t"),
+    "to a name that looks like a pattern": ({"l": "*"}, "l", "* d d/u d/e d/e/v t"),
+}
+
+
+@pytest.mark.parametrize(("links", "source", "expected"), LINKS.values(), ids=LINKS)
+def test_a_link_counts_with_what_it_leads_to(root: Path, links: dict[str, str], source: str, expected: str) -> None:
+    write(root, "t", "d/u", "d/e/v", "*")
+    (root.parent / "t").write_text("outside")
+    for name, text in links.items():
+        link(root, name, text)
+    found = read(root, source)
+    on_the_way = next(name for name in links if f"{source}/".startswith(f"{name}/"))
+    assert found[on_the_way] == f"link {links[on_the_way]}"
+    assert {*found} >= {*expected.split(), on_the_way}
+    assert {*found} <= {*expected.split(), *links}
+    assert found.get("t") in {None, f"file 644 {digest('t')}"}
+    assert ("none" in found) <= (found.get("none") == "missing")
+
+
+def test_a_link_to_all_of_the_context_is_all_of_it(root: Path) -> None:
+    write(root, "t", "d/u")
+    link(root, "l", "/")
+    assert set(read(root, "l")) == {"l", "t", "d", "d/u"}
+
+
+def test_links_within_a_folder_are_followed(root: Path) -> None:
+    write(root, "d/u", "t")
+    link(root, "d/l", "../t")
+    assert set(read(root, "d")) == {"d", "d/u", "d/l", "t"}
+
+
+def test_what_is_ignored_is_not_there(root: Path) -> None:
+    write(root, "a/b", "a/c", "d/e", "f")
+    assert set(read(root, ".", ignore="a\n!a/b\nf")) == {"a", "a/b", "d", "d/e"}
+    assert read(root, "f", ignore="f") == {}
+    assert set(read(root, "a/b", "a/c", ignore="a\n!a/b")) == {"a", "a/b"}
+
+
+def test_an_ignored_folder_is_there_only_for_what_is_taken_back(root: Path) -> None:
+    write(root, "a/b", "c/d/", "c/b/")
+    assert set(read(root, ".", ignore="*\n!*/b")) == {"a", "a/b", "c", "c/b"}
+    assert read(root, "a", ignore="*\n!a/x") == {}
+
+
+def test_an_ignored_link_leads_nowhere(root: Path) -> None:
+    write(root, "t")
+    link(root, "l", "t")
+    assert read(root, "l", ignore="l") == {}
+    assert set(read(root, "l", ignore="t")) == {"l"}
+
+
+def test_a_link_into_an_ignored_folder_leads_nowhere(root: Path) -> None:
+    write(root, "d/t")
+    link(root, "l", "d/t")
+    assert set(read(root, ".", ignore="d")) == {"l"}
+
+
+def test_sockets_are_not_sent_and_other_special_files_are_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)  # the whole path of a socket has to be short
+    os.mkfifo("pipe", 0o640)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("s")
+        assert read(root, ".") == {"pipe": f"special {stat.S_IFIFO:o} 640 0"}
+        assert read(root, "s") == {}
+
+
+def test_devices_differ_by_their_numbers() -> None:
+    tree = Tree(Path("/"))
+    told = {tree.describe(path, os.lstat(f"/{path}")) for path in ("dev/null", "dev/zero")}
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_cannot_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    write(root, "d/f")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(Path, "open" if what == "file" else "iterdir", refuse)
+    assert "unreadable 13" in read(root, "d")["d/f" if what == "file" else "d"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udcff\udcfe", "\x1b[2J", " ", "*", "[", "a\\b", "é", "-"])
+def test_any_name_is_told_as_it_is(root: Path, name: str) -> None:
+    (root / name).write_text("x")
+    assert read(root, ".") == {name: f"file 644 {digest('x')}"}
+    assert read(root, name) == {name: f"file 644 {digest('x')}"}
+
+
+def test_each_file_is_read_once_however_many_services_read_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, "shared/a", "one/b", "two/c")
+    opened: list[str] = []
+    real = Path.open
+
+    def counting(self: Path, mode: str = "r") -> object:
+        opened.append(self.name)
+        return real(self, mode)
+
+    monkeypatch.setattr(Path, "open", counting)
+    tree = Tree(root)
+    for sources, ignore in ((["shared", "one"], ""), (["shared/a", "two"], ""), (["."], "none"), (["*/a"], "")):
+        tree.read(sources, parse(ignore))
+    assert sorted(opened) == ["a", "b", "c"]
+
+
+def test_times_and_owners_do_not_count(root: Path) -> None:
+    write(root, "a/b")
+    before = read(root, ".")
+    os.utime(root / "a/b", (1, 1))
+    os.utime(root / "a", (1, 1))
+    assert read(root, ".") == before
