@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from tasks.engine.machine import stand_ins
+from tasks.engine.machine import stand_in_record
 from tasks.engine.tree import Tree
 from tasks.plan.fingerprint import Inputs
 from tasks.plan.ignore import Ignore, Matches, NotUnderstood, parse
@@ -161,7 +161,7 @@ def dockerfiles(draw: st.DrawFn, context: Context, ignore: str) -> str:
         return f"{text}FROM scratch AS one\n{''.join(copied)}FROM scratch\nCOPY --from=one / /one/\n"
     mounted = draw(st.sampled_from([path for path in there if not set(path) & set(" *[\n,é")] or ["."]))
     way = draw(st.sampled_from(["source={},target=/in", "type=bind,src={},dst=/in,rw"])).format(mounted)
-    base = stand_ins.recorded().get("alpine", BASE)
+    base = stand_in_record.recorded().get("alpine", BASE)
     return f"{text}FROM {base} AS one\nRUN --mount={way} cp -a /in /out\nFROM scratch\nCOPY --from=one /out /one\n"
 
 
