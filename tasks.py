@@ -6,5 +6,5 @@ from pathlib import Path
 
 sys.modules.pop("tasks", None)  # Invoke registered this file under the package's name
 checks, picture, bench = (import_module(f"dev.{name}") for name in ("checks", "picture", "bench.task"))
-own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs)
+own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs, bench.bench_profiles)
 namespace = import_module("tasks.cli").collection(Path(__file__).resolve().parent, *own)

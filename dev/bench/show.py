@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .ground import RUST_SERVICE
 from .measure import Case, Row
+from .profiles import PATH, Cost
 from .ways import Way
 
 SCHEMA = 1
@@ -84,6 +86,23 @@ def designs(found: Mapping[str, Sequence[Row]], date: str, machine: str) -> str:
         f"| design | {' | '.join(cases)} |",
         f"|---|{'---|' * len(cases)}",
         *(f"| {name} | {' | '.join(_cell(row.seconds(Way.OURS)) for row in rows)} |" for name, rows in found.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def profiles(found: Sequence[Cost], date: str, machine: str) -> str:
+    """Return the table that holds the binaries of the profiles against each other."""
+    first = found[0]
+    lines = [
+        f"{date}, {machine}, {RUST_SERVICE}; in brackets the share of {first.profile}.",
+        "",
+        f"| profile | binary | processor time for one `{PATH}` |",
+        "|---|---|---|",
+        *(
+            f"| {one.profile} | {one.size / 10**6:.2f} MB ({one.size / first.size:.2f}) "
+            f"| {one.microseconds:.0f} µs ({one.microseconds / first.microseconds:.2f}) |"
+            for one in found
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -14,6 +14,7 @@ from invoke.tasks import task
 
 if TYPE_CHECKING:
     from .measure import Plan
+    from .profiles import Cost
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,6 +57,20 @@ def bench_designs(_c: Context, cases: str = "", repeat: str = "3") -> None:
 
     found = _measured(_plan(cases, "1", repeat), compare)
     sys.stdout.write(show.designs(found, *_place()))
+
+
+@task(name="bench-profiles")
+def bench_profiles(_c: Context) -> None:
+    """Hold the binary of an incremental build against a released one: size, and processor time a request."""
+    from . import show
+    from .ground import ground
+    from .profiles import costs
+
+    def both(plan: "Plan") -> "list[Cost]":
+        with ground(plan.folder) as place:
+            return costs(place)
+
+    sys.stdout.write(show.profiles(_measured(_plan("", "1", ""), both), *_place()))
 
 
 def _plan(cases: str, platforms: str, repeat: str) -> "Plan":

@@ -51,6 +51,18 @@ def seconds(way: Way, ground: Ground, platforms: Sequence[str], service: str = "
     return time.perf_counter() - began
 
 
+def built(ground: Ground, service: str, args: Mapping[str, str]) -> str:
+    """Build one service for this machine with arguments of its own, and return the image's name.
+
+    Raises BenchError when that fails.
+    """
+    target = _definition(ground, ("linux/amd64",))["target"][service]
+    name = f"{target['tags'][0].rpartition(':')[0]}:{'-'.join(args.values())}"
+    arguments = _pairs("--build-arg", {**target["args"], **args})
+    _run(_build({**target, "tags": [name]}, "--file", target["dockerfile"], *arguments, "."), ground)
+    return name
+
+
 def _commands(way: Way, ground: Ground, platforms: Sequence[str], service: str) -> list[tuple[str, ...]]:
     if way is Way.OURS:
         words = ("container-build", "--platforms", ",".join(platforms), "--progress", "quiet")
