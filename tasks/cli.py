@@ -6,7 +6,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, push, run, setup
+from . import build, clean, config, configuration, preview, push, run, setup
 from .discovery import discover
 
 
@@ -18,6 +18,7 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
     repository = discover(root, configuration.read_file(root))
     found = Collection(
         *build.tasks(repository),
+        *preview.tasks(repository),
         *push.tasks(repository),
         *run.tasks(repository),
         *clean.tasks(repository),

@@ -45,6 +45,16 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
         _run(_Run(settings, repository, drawn, outline, engine))
 
 
+def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
+    """Return what a build would build, and why, by service; nothing is built.
+
+    Raises ConfigError for what cannot be read, and EngineError without an engine.
+    """
+    engine = api.connect()
+    drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
+    return _verdicts(_Run(settings, repository, drawn, drawn.outline(), engine))
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One run, all that it is about."""

@@ -173,9 +173,11 @@ def test_another_repository_takes_the_tasks_as_the_document_says(
 def _flags() -> Mapping[str, set[str]]:
     """Return this repository's tasks, as its tasks.py lists them, with their flags."""
     from dev import checks, picture
+    from dev.bench import task as bench
     from tasks.cli import collection
 
-    found = collection(ROOT, checks.lint, checks.run_tests, picture.picture)
+    own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs, bench.bench_profiles)
+    found = collection(ROOT, *own)
     return {str(context.name): set(context.flag_names()) for context in found.to_contexts()}
 
 
@@ -304,7 +306,8 @@ def _yaml(text: str) -> Any:  # noqa: ANN401 - any YAML value
 def test_dependabot_looks_at_every_service_in_its_language() -> None:
     updates = _yaml((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
     looked = {update["package-ecosystem"]: update.get("directories", [update.get("directory")]) for update in updates}
-    assert looked["docker"] == ["/services/*"]
+    others = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("dev/**/*Dockerfile")}
+    assert set(looked["docker"]) == {"/services/*", *others}
     for ecosystem, file in (("gomod", "go.mod"), ("cargo", "Cargo.toml")):
         folders = sorted(path.parent.name for path in ROOT.glob(f"services/*/{file}"))
         assert looked[ecosystem] == [f"/services/{name}" for name in folders]

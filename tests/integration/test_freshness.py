@@ -133,6 +133,25 @@ def test_what_cannot_be_told_is_said(built: Repo, lines: list[str], reason: str)
         assert_current(built)
 
 
+def test_a_plan_says_what_a_build_would_do_and_builds_nothing(built: Repo) -> None:
+    assert built.inv("container-plan").ok().out.count("up to date") == 2
+    built.write("shared/more", "new\n")
+    built.write("shared/text", "other\n")
+    shown = built.inv("container-plan").ok().out
+    assert "would build" in shown
+    for words in ("shared/more is new", "shared/text changed", "Next: inv container-build --services two"):
+        assert words in shown
+    told = json.loads(built.inv("container-plan", "--json").ok().out)
+    assert [(one["service"], one["state"]) for one in told["services"]] == [
+        ("one", "up to date"),
+        ("two", "would build"),
+    ]
+    matrix = json.loads(built.inv("container-plan", "--matrix").ok().out)
+    assert matrix == {"include": [{"service": "two", "because": "shared/more is new"}]}
+    assert "shared/more is new" in said(built)["two"]
+    built.inv("container-plan", "--json", "--matrix").fails(2, "two outputs")
+
+
 def test_asked_for_in_so_many_words_it_builds(built: Repo) -> None:
     assert "asked for" in said(built, "--force")["one"]
 
