@@ -98,6 +98,7 @@ def _build(target: Mapping[str, Any], *words: str) -> tuple[str, ...]:
         *("docker", "buildx", "build", "--quiet", "--provenance=false", "--platform", ",".join(target["platforms"])),
         *_pairs("--build-context", target.get("contexts", {})),
         *(word for secret in target.get("secret", ()) for word in ("--secret", secret)),
+        *_pairs("--label", target["labels"]),  # by which the copy's images are found and removed
         *("--tag", target["tags"][0]),
         *words,
     )
