@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .draft import Draft
+    from .plan.freshness import Stored
     from .plan.platforms import Platform
     from .plan.targets import Plan, Target
     from .services import Repository, Service
@@ -52,7 +53,8 @@ def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verd
     """
     engine = api.connect()
     drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
-    return _verdicts(_Run(settings, repository, drawn, drawn.outline(), engine))
+    run = _Run(settings, repository, drawn, drawn.outline(), engine)
+    return _verdicts(run, engine.stored(run.outline.references))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def _native(engine: api.Engine | None) -> "Platform":
 
 def _run(run: _Run) -> None:
     began = time.monotonic()
-    verdicts = _verdicts(run)
+    stored = {} if run.store is None else run.store.stored(run.outline.references)
+    verdicts = _verdicts(run, stored)
     stale = [service for service, verdict in verdicts.items() if not verdict.current]
     style.say(_headline(run))
     if run.outline.stand_ins:
@@ -102,7 +105,7 @@ def _run(run: _Run) -> None:
     outcomes = {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
     interrupted = None
     if stale:
-        built, interrupted = _build(run, run.draft.plan(stale))
+        built, interrupted = _build(run, run.draft.plan(stale), stored)
         outcomes |= {outcome.service: _kept(run, outcome, verdicts[outcome.service]) for outcome in built}
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
@@ -113,14 +116,13 @@ def _run(run: _Run) -> None:
     style.say(_next_command(run.outline, run.repository))
 
 
-def _verdicts(run: _Run) -> "Mapping[str, Verdict]":
+def _verdicts(run: _Run, stored: "Mapping[str, Stored]") -> "Mapping[str, Verdict]":
     """Decide what has to be built; what is pushed, or asked for in so many words, always is."""
     settings, targets = run.settings, run.outline.targets
     if run.store is None:
         return {target.service: Verdict() for target in targets}
     if settings.force or settings.no_cache or settings.pull:
         return {target.service: Verdict(because=("asked for",)) for target in targets}
-    stored = run.store.stored(run.outline.references)
     return {
         target.service: judge(
             target, run.draft.marks[target.service], stored, records.read(settings.root, target.service)
@@ -146,7 +148,7 @@ def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
     )
 
 
-def _build(run: _Run, plan: "Plan") -> "tuple[Sequence[Outcome], Interrupted | None]":
+def _build(run: _Run, plan: "Plan", stored: "Mapping[str, Stored]") -> "tuple[Sequence[Outcome], Interrupted | None]":
     from . import demands
     from .engine import buildx
 
@@ -154,7 +156,6 @@ def _build(run: _Run, plan: "Plan") -> "tuple[Sequence[Outcome], Interrupted | N
     if run.engine is not None:
         demands.require_room(run.engine)
     demands.require_platforms(plan, settings, run.engine)
-    known = {} if run.store is None else run.store.stored(plan.references)
     with progress.display(settings.progress, plan.services) as display, table.at_hand():
         try:
             buildx.build(
@@ -166,7 +167,7 @@ def _build(run: _Run, plan: "Plan") -> "tuple[Sequence[Outcome], Interrupted | N
                     builder=settings.builder,
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
-                    known={reference: image.id for reference, image in known.items()},
+                    known={reference: image.id for reference, image in stored.items()},
                 ),
             )
         except Interrupted as error:

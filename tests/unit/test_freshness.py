@@ -1,0 +1,44 @@
+import json
+
+from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
+from tasks.plan.freshness import Stored, judge
+from tasks.plan.platforms import Platform
+from tasks.plan.targets import PLATFORMS_LABEL, Target
+
+NAMES = ("r.example/a:latest", "r.example/a:v1")
+TARGET = Target(
+    name="a",
+    service="a",
+    context=".",
+    dockerfile="a/Dockerfile",
+    stage=None,
+    platforms=(Platform.AMD64,),
+    references=NAMES,
+    labels={},
+    args={},
+    contexts={},
+)
+BEFORE, NOW = (Inputs(dockerfile="d", files={"a/x": f"file 644 {word}"}) for word in ("old", "new"))
+RECORD = {"fingerprint": BEFORE.fingerprint, "inputs": json.loads(BEFORE.dumps())}
+
+
+def stored(inputs: Inputs, id: str = "sha256:1") -> Stored:  # noqa: A002 - the engine's word
+    return Stored(id, {FINGERPRINT_LABEL: inputs.fingerprint, PLATFORMS_LABEL: "linux/amd64"})
+
+
+def test_the_same_fingerprint_under_one_name_is_current_and_lacks_the_other() -> None:
+    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, None)
+    assert verdict.current
+    assert verdict.untagged == NAMES[1:]
+
+
+def test_what_differs_is_named_and_that_all_of_the_context_counts() -> None:
+    there = {NAMES[0]: stored(BEFORE)}
+    assert judge(TARGET, Mark(NOW), there, RECORD).because == ("a/x changed",)
+    wide = judge(TARGET, Mark(NOW, wide="ONBUILD"), there, RECORD)
+    assert wide.because == ("a/x changed", "all of the context counts: ONBUILD")
+
+
+def test_names_of_different_images_are_not_current() -> None:
+    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW), NAMES[1]: stored(NOW, "sha256:2")}, None)
+    assert verdict.because == ("its tags name different images",)
