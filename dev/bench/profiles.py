@@ -53,7 +53,7 @@ def costs(place: Ground) -> list[Cost]:
 
 @contextmanager
 def _running(client: "DockerClient", image: str) -> Iterator["Container"]:
-    container = client.containers.run(image, detach=True, publish_all_ports=True)
+    container = client.containers.run(image, detach=True, ports={f"{_PORT}/tcp": ("127.0.0.1", 0)})
     try:
         container.reload()
         _ask(container, WARM_UP)
