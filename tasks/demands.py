@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .engine import buildx
 from .engine.machine import disk
 from .errors import ConfigError, EngineError
 from .plan.targets import Output
@@ -38,6 +37,8 @@ def require_platforms(plan: "Plan", settings: "Settings", engine: "Engine | None
     """
     if settings.builder is None and (len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH):
         return
+    from .engine import buildx
+
     builder = buildx.inspect(settings.builder)
     if len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH:
         return

@@ -1,7 +1,7 @@
 """What a run would build, before it is decided what has to be: sources with their marks, and the plans made of them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,22 @@ class Draft:
     chosen: tuple[Source, ...]
     others: tuple[Source, ...]
     request: Request
-    marks: Mapping[str, "Mark"]
-    """By service."""
+    marks: Mapping[str, "Mark"] = field(default_factory=dict)
+    """By service, once the files have been read."""
+
+    def marked(self) -> "Draft":
+        """Return it with the fingerprint of what each build reads.
+
+        Raises ConfigError for what cannot be read.
+        """
+        by_name = {support_name(source.target): source for source in (*self.chosen, *self.others)}
+        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native)
+        found = {source.service: marks.of(source) for source in by_name.values()}
+
+        def whole(source: Source) -> Source:
+            return replace(source, fingerprint=found[source.service].fingerprint)
+
+        return replace(self, chosen=tuple(map(whole, self.chosen)), others=tuple(map(whole, self.others)), marks=found)
 
     def outline(self) -> Plan:
         """Return the plan for all, without what only git knows; it is not for building."""
@@ -48,7 +62,7 @@ class Draft:
 def draft(
     settings: "Settings", repository: "Repository", bundle: Path | None, *, native: "Platform", output: Output
 ) -> Draft:
-    """Read what the services say and what their builds read.
+    """Read what the services say; what their builds read is read by ``marked``.
 
     Raises ConfigError for what cannot be read.
     """
@@ -59,13 +73,10 @@ def draft(
         mirror=settings.mirror,
         local=output is Output.LOAD,
     )
-    by_name = {support_name(source.target): source for source in (*chosen, *others)}
-    marks = Marks(repository, by_name, settings.platforms, native)
-    found = {source.service: marks.of(source) for source in by_name.values()}
     return Draft(
         repository,
-        tuple(replace(source, fingerprint=found[source.service].fingerprint) for source in chosen),
-        tuple(replace(source, fingerprint=found[source.service].fingerprint) for source in others),
+        chosen,
+        others,
         Request(
             project=settings.project,
             registry=settings.registry,
@@ -78,5 +89,4 @@ def draft(
             no_cache=settings.no_cache,
             pull=settings.pull,
         ),
-        found,
     )

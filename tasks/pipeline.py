@@ -3,9 +3,11 @@
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from . import demands
 from .draft import draft
 from .engine import api, git, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
@@ -19,11 +21,10 @@ from .report import progress, style, table
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .draft import Draft
     from .plan.freshness import Stored
-    from .plan.platforms import Platform
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -34,16 +35,21 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
-    bundle = trust.bundle(settings.ca, settings.root)
-    engine = None if print_only else _engine(settings, output)
-    drawn = draft(settings, repository, bundle, native=_native(engine), output=output)
-    outline = drawn.outline()
     if print_only:
-        sys.stdout.write(_definition(drawn.plan(outline.services)))
+        drawn = _draft(settings, repository, None, output).marked()
+        sys.stdout.write(_definition(drawn.plan(drawn.outline().services)))
         sys.stdout.flush()
         return
     with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
-        _run(_Run(settings, repository, drawn, outline, engine))
+        engine = _engine(settings, output)
+        drawn = _draft(settings, repository, engine, output)
+        _run(_Run(settings, repository, drawn, drawn.outline(), engine))
+
+
+def _draft(settings: "Settings", repository: "Repository", engine: api.Engine | None, output: Output) -> "Draft":
+    bundle = trust.bundle(settings.ca, settings.root)
+    native = of_machine() if engine is None else engine.native()
+    return draft(settings, repository, bundle, native=native, output=output)
 
 
 def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
@@ -53,8 +59,8 @@ def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verd
     """
     engine = api.connect()
     drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
-    run = _Run(settings, repository, drawn, drawn.outline(), engine)
-    return _verdicts(run, engine.stored(run.outline.references))
+    run, seen = _look(_Run(settings, repository, drawn, drawn.outline(), engine))
+    return _verdicts(run, seen.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,29 @@ class _Run:
         return None if self.outline.request.output is Output.PUSH else self.engine
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What there was before anything was built."""
+
+    stored: "Mapping[str, Stored]"
+    commit: str | None
+    """The short name of the commit checked out."""
+    require_room: "Callable[[], None]"
+    """Raises EngineError when the engine has too little room to build."""
+
+
+def _look(run: _Run) -> tuple[_Run, _Seen]:
+    """Fingerprint what the builds read, while engine and git answer."""
+    with ThreadPoolExecutor() as pool:
+        stored = None if run.store is None else pool.submit(run.store.stored, run.outline.references)
+        room = None if run.engine is None else pool.submit(demands.require_room, run.engine)
+        commit = pool.submit(git.head, run.repository.root)
+        run = replace(run, draft=run.draft.marked())
+    return run, _Seen(
+        {} if stored is None else stored.result(), commit.result(), (lambda: None) if room is None else room.result
+    )
+
+
 def _definition(plan: "Plan") -> str:
     return spelled_in_json(bake.dumps(bake.definition(plan)))
 
@@ -86,16 +115,12 @@ def _engine(settings: "Settings", output: Output) -> api.Engine | None:
         raise
 
 
-def _native(engine: api.Engine | None) -> "Platform":
-    return of_machine() if engine is None else engine.native()
-
-
 def _run(run: _Run) -> None:
     began = time.monotonic()
-    stored = {} if run.store is None else run.store.stored(run.outline.references)
-    verdicts = _verdicts(run, stored)
+    run, seen = _look(run)
+    verdicts = _verdicts(run, seen.stored)
     stale = [service for service, verdict in verdicts.items() if not verdict.current]
-    style.say(_headline(run))
+    style.say(_headline(run, seen.commit))
     if run.outline.stand_ins:
         style.say(
             style.paint(
@@ -105,7 +130,7 @@ def _run(run: _Run) -> None:
     outcomes = {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
     interrupted = None
     if stale:
-        built, interrupted = _build(run, run.draft.plan(stale), stored)
+        built, interrupted = _build(run, run.draft.plan(stale), seen)
         outcomes |= {outcome.service: _kept(run, outcome, verdicts[outcome.service]) for outcome in built}
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
@@ -148,13 +173,11 @@ def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
     )
 
 
-def _build(run: _Run, plan: "Plan", stored: "Mapping[str, Stored]") -> "tuple[Sequence[Outcome], Interrupted | None]":
-    from . import demands
+def _build(run: _Run, plan: "Plan", seen: _Seen) -> "tuple[Sequence[Outcome], Interrupted | None]":
     from .engine import buildx
 
     settings, definition = run.settings, _definition(plan)
-    if run.engine is not None:
-        demands.require_room(run.engine)
+    seen.require_room()
     demands.require_platforms(plan, settings, run.engine)
     with progress.display(settings.progress, plan.services) as display, table.at_hand():
         try:
@@ -167,7 +190,8 @@ def _build(run: _Run, plan: "Plan", stored: "Mapping[str, Stored]") -> "tuple[Se
                     builder=settings.builder,
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
-                    known={reference: image.id for reference, image in stored.items()},
+                    known={reference: image.id for reference, image in seen.stored.items()},
+                    provenance=run.store is None,
                 ),
             )
         except Interrupted as error:
@@ -195,8 +219,7 @@ def _reason(verdict: Verdict) -> str:
     return "".join(verdict.because[:1]) + (f", and {more} more" if more > 0 else "")
 
 
-def _headline(run: _Run) -> str:
-    commit = git.head(run.repository.root)
+def _headline(run: _Run, commit: str | None) -> str:
     count = len(run.outline.targets)
     return "  ".join(
         (

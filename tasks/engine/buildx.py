@@ -18,6 +18,7 @@ from ..plan.outcomes import Outcome
 from ..plan.targets import Plan, Target
 from . import client_file
 from .builds import Build, Listener
+from .machine import plugin
 from .process import run
 from .supervisor import Callbacks, Job, run_all
 
@@ -48,6 +49,13 @@ def command() -> tuple[str, ...]:
     """
     _require_docker()
     return ("docker", "buildx")
+
+
+def _build_command() -> tuple[str, ...]:
+    """Return the words that begin a build: the plugin itself, which docker would start twice to find it (70 ms)."""
+    words = command()
+    program = plugin.chosen()
+    return words if program is None else (str(program),)
 
 
 def _require_docker() -> None:
@@ -108,8 +116,6 @@ def check(definition: str, root: Path, builder: str | None) -> None:
     done = run(*words, "--print", "--progress=rawjson", "-f", "-", cwd=root, stdin=definition, timeout=_ANSWER)
     if done.ok:
         return
-    from .machine import plugin
-
     _require_plugin(client())
     plain = run(*words, "--print", "--progress=plain", "-f", "-", cwd=root, stdin=definition, timeout=_ANSWER)
     if not plain.ok:
@@ -123,19 +129,23 @@ def check(definition: str, root: Path, builder: str | None) -> None:
     )
 
 
-def _sayable(root: Path, folder: Path) -> Mapping[str, str] | None:
-    """Return an environment in which the root goes by a name of ASCII letters; None where it has one.
+def _environment(conduct: "Conduct", folder: Path) -> Mapping[str, str]:
+    """Return what a build's process is given.
 
-    buildx puts the name of a context that several targets share into a header, which takes no
-    other letters (`header key "x-docker-expose-session-sharedkey" …`). Like every Go program it
-    believes PWD, if that is the folder that it runs in.
+    buildx puts the name of a context that several targets share into a header, which takes ASCII letters
+    alone (`header key "x-docker-expose-session-sharedkey" …`), so the root goes by such a name. Like every
+    Go program it believes PWD, if that is the folder that it runs in.
     """
-    if root.name.isascii():
-        return None
-    link = folder / "root"
-    if not link.is_symlink():
-        link.symlink_to(root, target_is_directory=True)
-    return {**os.environ, "PWD": str(link)}
+    found = dict(os.environ)
+    if not conduct.root.name.isascii():
+        link = folder / "root"
+        if not link.is_symlink():
+            link.symlink_to(conduct.root, target_is_directory=True)
+        found["PWD"] = str(link)
+    if not conduct.provenance:
+        # buildx would ask git seven times what only a provenance says.
+        found.setdefault("BUILDX_GIT_INFO", "false")
+    return found
 
 
 def _builder(name: str | None) -> tuple[str, ...]:
@@ -152,6 +162,8 @@ class Conduct:
     fail_fast: bool
     known: Mapping[str, str] = field(default_factory=dict)
     """The ids of the images that the store already has, by reference."""
+    provenance: bool = True
+    """Whether the images get one."""
 
 
 def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> tuple[Outcome, ...]:
@@ -173,7 +185,7 @@ def _is_crossed(outcome: Outcome | None) -> bool:
 
 
 def _build(targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct) -> dict[str, Outcome]:
-    words = (*command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
+    words = (*_build_command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
             target.name: Build(target, Path(folder, f"{target.name}.json"), conduct.root, conduct.known, listener)
@@ -191,7 +203,7 @@ def _build(targets: Sequence[Target], definition: str, listener: Listener, condu
                     argv=(*words, "--metadata-file", str(one.metadata), name),
                     stdin=definition.encode(),
                     cwd=conduct.root,
-                    env=_sayable(conduct.root, Path(folder)),
+                    env=_environment(conduct, Path(folder)),
                 )
                 for name, one in builds.items()
             ],

@@ -12,12 +12,24 @@ from ..errors import EngineError
 _SECTIONS = {"auths": dict, "credHelpers": str, "proxies": dict, "HttpHeaders": str}
 
 
+def names_plugin_folders() -> bool:
+    """Return whether it says where else the client looks for plugins.
+
+    Raises EngineError when it is damaged.
+    """
+    return bool(_read(_path()).get("cliPluginsExtraDirs"))
+
+
+def _path() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+
+
 def require() -> None:
     """See that the docker client's file can be read, and that the context that is chosen is there.
 
     Raises EngineError that names the file or the context, and the way out.
     """
-    path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    path = _path()
     content = _read(path)
     if os.environ.get("DOCKER_HOST"):
         return

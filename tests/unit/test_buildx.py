@@ -10,6 +10,7 @@ import pytest
 
 from tasks.engine import buildx, workspace
 from tasks.engine.events import Ended, Event, Output
+from tasks.engine.machine import plugin
 from tasks.errors import ConfigError, EngineError, Interrupted
 from tasks.plan.failures import Kind
 from tasks.plan.outcomes import Outcome, State
@@ -40,6 +41,8 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
     program = tmp_path / "bin" / "docker"
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(plugin, "_SYSTEM_FOLDERS", ())
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
 
     def write(script: str) -> None:
         program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
@@ -239,6 +242,24 @@ case "$*" in
     *) echo '{"Name": "default", "Driver": "docker"}'; echo '{"Name": "a", "Driver": "remote"}' ;;
 esac
 """
+
+
+def test_a_build_runs_the_plugin_itself(docker: Docker, repo: Repo, tmp_path: Path) -> None:
+    docker("exit 1")
+    program = tmp_path / "config/cli-plugins/docker-buildx"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\n{BUILT}\n", encoding="utf-8")
+    program.chmod(stat.S_IRWXU)
+    assert build(repo, demo())[0].state is State.BUILT
+
+
+def test_git_is_asked_for_nothing_that_only_a_provenance_says(docker: Docker, repo: Repo, tmp_path: Path) -> None:
+    docker(f'echo "$BUILDX_GIT_INFO" >> {tmp_path}/said\n{BUILT}')
+    workspace.prepare(repo.root)
+    for provenance in (True, False):
+        conduct = buildx.Conduct(root=repo.root, builder=None, jobs=1, fail_fast=False, provenance=provenance)
+        buildx.build(demo(), "{}", Heard(), conduct)
+    assert (tmp_path / "said").read_text(encoding="utf-8").split("\n")[:2] == ["", "false"]
 
 
 def test_a_definition_that_buildx_reads_is_fine(docker: Docker, tmp_path: Path) -> None:

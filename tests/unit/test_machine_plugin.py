@@ -1,5 +1,6 @@
 """Which buildx docker gets, and whose is left alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,41 @@ def test_a_link_of_somebody_elses_that_works_is_left_alone(latest: Path, tmp_pat
 
 def test_a_program_that_is_not_there_lacks_everything(tmp_path: Path) -> None:
     assert plugin.lacking(str(tmp_path / "none")) is not None
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plugin in a folder of the system's."""
+    path = tmp_path / "system" / "docker-buildx"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n", encoding="utf-8")
+    path.chmod(0o755)
+    monkeypatch.setattr(plugin, "_SYSTEM_FOLDERS", (str(path.parent),))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    return path
+
+
+def test_the_users_own_plugin_comes_before_the_systems(system: Path, tmp_path: Path) -> None:
+    assert plugin.chosen() == system
+    own = tmp_path / "config/cli-plugins/docker-buildx"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(system)
+    assert plugin.chosen() == own
+
+
+@pytest.mark.parametrize("break_it", [lambda path: path.chmod(0o644), lambda path: path.unlink()])
+def test_a_plugin_that_cannot_run_is_left_to_docker(
+    system: Path, tmp_path: Path, break_it: Callable[[Path], None]
+) -> None:
+    own = tmp_path / "config/cli-plugins/docker-buildx"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").write_text("", encoding="utf-8")
+    break_it(tmp_path / "mine")
+    assert plugin.chosen() is None
+
+
+def test_where_the_clients_file_names_more_folders_docker_itself_chooses(system: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.json").write_text('{"cliPluginsExtraDirs": ["/x"]}', encoding="utf-8")
+    assert plugin.chosen() is None

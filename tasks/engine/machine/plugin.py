@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import EngineError
-from .. import cache, process
+from .. import cache, client_file, process
 from . import gobuild, packages
 
 LATEST = "v0.36.1"
@@ -35,11 +35,22 @@ def user_link() -> Path:
     return Path(folder) / "cli-plugins" / _NAME
 
 
+def chosen() -> Path | None:
+    """Return the buildx that the docker client would choose; None where only the client itself can tell."""
+    if client_file.names_plugin_folders():
+        return None
+    first = next((path for path in (user_link(), *_system_plugins()) if os.path.lexists(path)), None)
+    return first if first is not None and first.is_file() and os.access(first, os.X_OK) else None
+
+
+def _system_plugins() -> tuple[Path, ...]:
+    return tuple(Path(folder) / _NAME for folder in _SYSTEM_FOLDERS)
+
+
 def known_plugins() -> Mapping[str, Path]:
     """Return the buildx plugins of this machine that can be tried one by one: ``packaged`` and ``latest``."""
     unpacked = packages.root_of(packages.CLIENT) / "usr/libexec/docker/cli-plugins" / _NAME
-    system = [Path(folder) / _NAME for folder in _SYSTEM_FOLDERS]
-    packaged = next((path for path in (unpacked, *system) if path.is_file()), None)
+    packaged = next((path for path in (unpacked, *_system_plugins()) if path.is_file()), None)
     found = {"packaged": packaged, "latest": _latest_path()}
     return {name: path for name, path in found.items() if path is not None and path.is_file()}
 
