@@ -51,7 +51,9 @@ _NETWORK = re.compile(
     r"|[Cc]ould not connect|EAI_AGAIN|ETIMEDOUT|ECONNRESET|Read timed out",
 )
 _COMPILER = re.compile(
-    r"^(?:error(?:\[E\d+\])?: (?!failed to (?:fetch|download|get))|.*\.go:\d+:\d+: (?!.*dial tcp)|.*: undefined: )",
+    r"^(?:error(?:\[E\d+\])?: (?!failed to (?:fetch|download|get))"
+    r'|.*\.go:\d+:\d+: (?!.*(?:dial tcp|Get "https?://))'
+    r"|.*: undefined: )",
     re.MULTILINE,
 )
 _CERTIFICATE = re.compile(r"x509:|certificate|unable to get local issuer|SSL routines", re.IGNORECASE)

@@ -22,6 +22,12 @@ CASES = {
         ["main.go:4:2: x@v1: Get: dial tcp: tls: failed to verify: x509: certificate signed by unknown authority"],
         Kind.DOWNLOAD,
     ),
+    "a reset in the middle of a download": (
+        RUN,
+        ENDED,
+        ['a.go:14:2: m@v1: Get "https://proxy.example/m.zip": read tcp 10.0.0.2:1->10.0.0.3:443: connection reset'],
+        Kind.DOWNLOAD,
+    ),
     "Go without a name": (RUN, ENDED, ["go: dial tcp: lookup modules.example: no such host"], Kind.DOWNLOAD),
     "cargo without a network": (
         RUN,
