@@ -84,7 +84,7 @@ def measure(plan: Plan) -> list[Row]:
 
 
 def _row(case: Case, platforms: tuple[str, ...], grounds: dict[Way, Ground], plan: Plan, least: Limit) -> Row:
-    ways = [way for way in Way if way is not Way.ONE or case.service]
+    ways = [Way.OURS, Way.BAKE, Way.CLASSIC, *([Way.ONE] if case.service else [])]
     runs: dict[Way, list[float]] = {way: [] for way in ways}
     for number in range(1 if case is Case.COLD else plan.repeat):
         # Every way comes first in its turn, so that none always runs on what another leaves behind.

@@ -21,13 +21,14 @@ R = TypeVar("R")
 PLATFORMS = {"1": ("linux/amd64",), "2": ("linux/amd64", "linux/arm64")}
 EXCEEDED, WRONG, FAILED = 1, 2, 4  # exit codes; the last two as with the container tasks
 CASES_HELP = "Comma-separated: cold, nothing, go_line, rust_line, dependency. [all]"
+MANY = "many"
 REPEAT_HELP = "Runs of each case; a cold one is run once. [3]"
 
 
 @task(
     name="bench",
     help={
-        "cases": CASES_HELP,
+        "cases": CASES_HELP.replace(". [", f", {MANY} (generated services). ["),
         "platforms": "1 (linux/amd64), 2 (and linux/arm64), or one after the other: 1,2. [1,2]",
         "repeat": REPEAT_HELP,
         "json": "Also write every run into this file.",
@@ -35,17 +36,25 @@ REPEAT_HELP = "Runs of each case; a cold one is run once. [3]"
 )
 def bench(_c: Context, cases: str = "", platforms: str = "1,2", repeat: str = "3", json: str | None = None) -> None:
     """Hold our builds against classic Dockerfiles, plain bake and the processors' limit; takes half an hour."""
-    from . import show
+    from . import many, show
     from .measure import measure
 
-    plan = _plan(cases, platforms, repeat)
+    plan = _plan(",".join(word for word in cases.split(",") if word.strip() != MANY), platforms, repeat)
     if json is not None and not Path(json).absolute().parent.is_dir():
         raise Exit(f"--json: there is no folder {Path(json).parent}", code=WRONG)
-    rows = _measured(plan, measure)
-    sys.stdout.write(show.markdown(rows, *_place()))
+    rows = [] if cases.strip() == MANY else _measured(plan, measure)
+    generated = (
+        _measured(plan, lambda plan: many.measure(many.COUNTS, plan.repeat, plan.folder, plan.say))
+        if not cases or MANY in cases
+        else []
+    )
+    required = show.all_requirements(rows, generated)
+    sys.stdout.write(show.markdown(rows, *_place()) if rows else "")
+    sys.stdout.write(show.many(generated) if generated else "")
+    sys.stdout.write(show.table_of(required))
     if json is not None:
-        Path(json).write_text(show.document(rows, *_place()), encoding="utf-8")
-    if not all(one.holds for one in show.requirements(rows)):
+        Path(json).write_text(show.document(rows, generated, *_place()), encoding="utf-8")
+    if not all(one.holds for one in required):
         raise Exit("what is required was exceeded", code=EXCEEDED)
 
 

@@ -23,6 +23,7 @@ class Way(StrEnum):
     CLASSIC = "classic Dockerfiles, one after the other"
     ONE = "docker buildx build of the one service"
     """Not all services: only the one that changed, on the same Dockerfile and caches as ours."""
+    ALONE = "inv container-build of the one service"
 
 
 class BenchError(Exception):
@@ -38,13 +39,13 @@ class Limit:
     rust_line: float
 
 
-def seconds(way: Way, ground: Ground, platforms: Sequence[str], service: str = "") -> float:
+def seconds(way: Way, ground: Ground, platforms: Sequence[str], service: str = "", *, pause: float = PAUSE) -> float:
     """Build in a way and return the wall seconds that it took; ``service`` is the one that changed.
 
     Raises BenchError when it fails.
     """
     commands = _commands(way, ground, platforms, service)
-    time.sleep(PAUSE)
+    time.sleep(pause)
     began = time.perf_counter()
     for command in commands:
         _run(command, ground)
@@ -64,9 +65,10 @@ def built(ground: Ground, service: str, args: Mapping[str, str]) -> str:
 
 
 def _commands(way: Way, ground: Ground, platforms: Sequence[str], service: str) -> list[tuple[str, ...]]:
-    if way is Way.OURS:
+    if way in {Way.OURS, Way.ALONE}:
         words = ("container-build", "--platforms", ",".join(platforms), "--progress", "quiet")
-        return [(sys.executable, "-m", "invoke", *words)]
+        alone = ("--services", service) if way is Way.ALONE else ()
+        return [(sys.executable, "-m", "invoke", *words, *alone)]
     definition = _definition(ground, platforms)
     if way is Way.BAKE:
         file = ground.root / ".container/bench.json"

@@ -8,6 +8,7 @@ import pytest
 from dev.bench import show
 from dev.bench.designs import DESIGNS
 from dev.bench.ground import GO_SERVICE, RUST_SERVICE, Ground, lay_out
+from dev.bench.many import Many
 from dev.bench.measure import Case, Row
 from dev.bench.ways import Way
 
@@ -37,10 +38,24 @@ def test_the_median_counts_and_each_requirement_is_held_against_its_own_referenc
     found = {one.what: one for one in show.requirements(rows)}
     assert {what: (round(one.ratio, 2), one.most, one.holds) for what, one in found.items()} == {
         f"cold: ours of {Way.CLASSIC}": (0.4, 0.45, True),
+        f"cold: ours of {Way.BAKE}": (40.0, 1.05, False),
         "cold: ours of the processors' limit": (1.0, 1.2, True),
         f"one line of Go changed: ours of {Way.CLASSIC}": (0.2, 0.15, False),
         f"one line of Go changed: ours of {Way.ONE}": (1.05, 1.2, True),
     }
+
+
+def test_many_services_are_held_against_bake_and_our_own_part_against_few() -> None:
+    few = Many(5, 0.4, 0.8, 0.4, 0.8, 0.3, 1, 1, 1)
+    many = Many(100, 0.5, 5, 0.6, 15, 0.6, 1.2, 1, 1)
+    found = show.all_requirements([], [few, many])
+    assert [(round(one.ratio, 3), one.most, one.holds) for one in found] == [
+        (0.1, 0.15, True),
+        (0.04, 0.05, True),
+        (2.0, 3, True),
+        (1.2, 1.2, True),
+    ]
+    assert "| 100 | one changed, quiet builder | 1.20 |  | 1.00 (1.20) | 1.00 (1.20) |" in show.many([few, many])
 
 
 def test_two_platforms_are_held_against_one() -> None:
@@ -52,7 +67,7 @@ def test_the_table_and_the_json_say_the_same() -> None:
     rows = [replace(row(Case.RUST_LINE, 3, 12, 3), limit=0.5)]
     text = show.markdown(rows, "2026-11-24", "somewhere")
     assert "| one line of Rust changed | 1 | 3.00 | 12 (0.25) | 1.00 (3.00) | 3.00 (1.00) | 0.50 (6.00) |" in text
-    content = json.loads(show.document(rows, "2026-11-24", "somewhere"))
+    content = json.loads(show.document(rows, [], "2026-11-24", "somewhere"))
     assert content["rows"][0]["runs"]["ours"] == [3, 27, 3 / 9]
     assert [one["ratio"] for one in content["required"]] == [0.25, 1.0]
 
