@@ -12,32 +12,30 @@ Anything else is a bug: it keeps its traceback and exits with 1.
 """
 
 import re
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from invoke.exceptions import Exit
 
-from .plan.printable import line, spelled
+from .plan.printable import line, masked, spelled
 
-# `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
-_CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
 # The lines of a list are indented; any other comes from a value.
 _OWN_LINE = re.compile(r"\n(?!  )")
-
-
-def _masked(text: str) -> str:
-    return _CREDENTIAL.sub(r"\1***@", text)
 
 
 class TaskError(Exit):
     """Printed to stderr as what went wrong and what mends it, without a traceback."""
 
     exit_code: ClassVar[int] = 1
+    record: Mapping[str, Any] | None = None
+    """What the task has to tell programs all the same, where it has come so far."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         """Say in ``message`` what and which; in ``hint`` the command or setting that mends it."""
-        self.hint = hint
+        self.reason = masked(message)
+        self.hint = hint if hint is None else masked(hint)
         said = _OWN_LINE.sub(r"\\n", f"error: {message}")  # no value writes a hint of its own
-        text = spelled(_masked(said if hint is None else f"{said}\nhint: {line(hint)}"))
+        text = spelled(masked(said if hint is None else f"{said}\nhint: {line(hint)}"))
         super().__init__(text, self.exit_code)
         self.args = (text,)  # Exit leaves str(error) empty
 

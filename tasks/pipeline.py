@@ -2,21 +2,21 @@
 
 import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import demands
 from .draft import draft
 from .engine import api, git, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
-from .plan import bake, dockerfile
+from .plan import bake, dockerfile, record
 from .plan.freshness import Verdict, judge
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
 from .plan.targets import Output
+from .recording import Recording, recorded
 from .report import progress, style, table
 from .services import read_dockerfile
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-def run(settings: "Settings", repository: "Repository", *, output: Output, print_only: bool) -> None:
-    """Build what the settings ask for and is not up to date, or only print the definition of all.
+def run(
+    settings: "Settings", repository: "Repository", *, output: Output, print_only: bool
+) -> "Mapping[str, Any] | None":
+    """Build what is asked for and is not up to date, and return the record; or only print the definition of all.
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
@@ -39,11 +41,14 @@ def run(settings: "Settings", repository: "Repository", *, output: Output, print
         drawn = _draft(settings, repository, None, output).marked()
         sys.stdout.write(_definition(drawn.plan(drawn.outline().services)))
         sys.stdout.flush()
-        return
+        return None
     with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
         engine = _engine(settings, output)
         drawn = _draft(settings, repository, engine, output)
-        _run(_Run(settings, repository, drawn, drawn.outline(), engine))
+        outline = drawn.outline()
+        with recorded(Recording(settings, outline)) as recording:
+            _run(_Run(settings, repository, drawn, outline, engine), recording)
+        return recording.content
 
 
 def _draft(settings: "Settings", repository: "Repository", engine: api.Engine | None, output: Output) -> "Draft":
@@ -115,9 +120,10 @@ def _engine(settings: "Settings", output: Output) -> api.Engine | None:
         raise
 
 
-def _run(run: _Run) -> None:
-    began = time.monotonic()
+def _run(run: _Run, recording: Recording) -> None:
     run, seen = _look(run)
+    recording.commit = seen.commit
+    recording.fingerprints = {source.service: source.fingerprint for source in run.draft.chosen}
     verdicts = _verdicts(run, seen.stored)
     stale = [service for service, verdict in verdicts.items() if not verdict.current]
     style.say(_headline(run, seen.commit))
@@ -127,16 +133,18 @@ def _run(run: _Run) -> None:
                 "On stand-in bases, for this machine only: no registry of the real ones is in reach.", style.WARN
             )
         )
-    outcomes = {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
+    outcomes = recording.outcomes
+    outcomes |= {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
     interrupted = None
     if stale:
-        built, interrupted = _build(run, run.draft.plan(stale), seen)
-        outcomes |= {outcome.service: _kept(run, outcome, verdicts[outcome.service]) for outcome in built}
+        interrupted = _build(run, run.draft.plan(stale), seen, outcomes)
+        for service in stale:
+            outcomes[service] = _kept(run, outcomes[service])
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
-    style.say(table.summary(ordered, time.monotonic() - began))
+    style.say(table.summary(ordered, recording.seconds))
     if interrupted is not None:
-        raise interrupted
+        raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
     style.say(_next_command(run.outline, run.repository))
 
@@ -158,22 +166,25 @@ def _verdicts(run: _Run, stored: "Mapping[str, Stored]") -> "Mapping[str, Verdic
 
 def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
     """Return the outcome of a service that is up to date, its missing tags made; of another one, that it waits."""
-    outcome = Outcome(service=target.service, state=State.STOPPED, reference=target.references[0])
+    outcome = Outcome(
+        service=target.service, state=State.STOPPED, reference=target.references[0], because=verdict.because
+    )
     if run.store is None or verdict.image is None:
         return outcome
     for reference in verdict.untagged:
         run.store.tag(verdict.image.id, reference)
-    record = records.read(run.settings.root, target.service) or {}
-    size = record.get("size") if record.get("image") == verdict.image.id else None
+    kept = records.read(run.settings.root, target.service) or {}
+    known = record.content_of(kept) if kept.get("image") == verdict.image.id else None
     return replace(
         outcome,
         state=State.CURRENT,
         digest=verdict.image.id,
-        size=size if isinstance(size, int) else run.store.unpacked_size(target.references[0]),
+        content=run.store.content(target.references[0]) if known is None else known,
     )
 
 
-def _build(run: _Run, plan: "Plan", seen: _Seen) -> "tuple[Sequence[Outcome], Interrupted | None]":
+def _build(run: _Run, plan: "Plan", seen: _Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
+    """Build, put into ``outcomes`` what comes of it, and return who ended it, if somebody did."""
     from .engine import buildx
 
     settings, definition = run.settings, _definition(plan)
@@ -195,28 +206,26 @@ def _build(run: _Run, plan: "Plan", seen: _Seen) -> "tuple[Sequence[Outcome], In
                 ),
             )
         except Interrupted as error:
-            return display.outcomes, error
+            return error
+        finally:
+            for one in display.outcomes:
+                outcomes[one.service] = replace(one, because=outcomes[one.service].because)
     if none_began(display.outcomes):
         buildx.check(definition, settings.root, settings.builder)  # which says it better than a failed build
-    return display.outcomes, None
+    return None
 
 
-def _kept(run: _Run, outcome: Outcome, verdict: Verdict) -> Outcome:
-    """Return a build's outcome with its reason and the image's size, and keep the record of what it read."""
-    outcome = replace(outcome, because=_reason(verdict))
+def _kept(run: _Run, outcome: Outcome) -> Outcome:
+    """Return a build's outcome with what is in the image and was before, and keep that and what the build read."""
     if run.store is None or not outcome.ready:
         return outcome
-    outcome = replace(outcome, size=run.store.unpacked_size(outcome.reference))
-    inputs = run.draft.marks[outcome.service].inputs
-    if inputs is not None:
-        content = {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
-        records.write(run.settings.root, outcome.service, {**content, "image": outcome.digest, "size": outcome.size})
+    root, service = run.settings.root, outcome.service
+    before = record.content_of(records.read(root, service) or {})
+    outcome = replace(outcome, content=run.store.content(outcome.reference), before=before)
+    inputs = run.draft.marks[service].inputs
+    read = {} if inputs is None else {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
+    records.write(root, service, {**read, "image": outcome.digest, **(record.content(outcome.content) or {})})
     return outcome
-
-
-def _reason(verdict: Verdict) -> str:
-    more = len(verdict.because) - 1
-    return "".join(verdict.because[:1]) + (f", and {more} more" if more > 0 else "")
 
 
 def _headline(run: _Run, commit: str | None) -> str:
@@ -236,13 +245,13 @@ def _raise_failed(outcomes: "Sequence[Outcome]", run: _Run) -> None:
     if not bad:
         return
     kinds = ", ".join(f"{outcome.service} ({outcome.failure.kind})" for outcome in bad if outcome.failure)
-    task = "container-push" if run.store is None else "container-build"
     kind = PushError if only_pushes_failed(bad) else BuildError
-    names = ",".join(one.service for one in bad)
-    raise kind(
-        f"{len(bad)} of {len(outcomes)} failed: {kinds}",
-        hint=f"again only what failed: inv {task} --services {names}{run.settings.again}",
-    )
+    raise kind(f"{len(bad)} of {len(outcomes)} failed: {kinds}", hint=f"again only what failed: {_again(run)}")
+
+
+def _again(run: _Run) -> str:
+    task = "container-push" if run.store is None else "container-build"
+    return f"inv {task} --failed{run.settings.again}"
 
 
 def port_of(service: "Service", repository: "Repository") -> int | None:

@@ -6,7 +6,7 @@ A flag wins over the Makefile's variables, they win over Invoke's configuration
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 _LONGEST_COUNT = 6  # digits
+# What a second try does not need to say.
+_NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "detach"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ class Settings:
     no_cache: bool
     pull: bool
     fail_fast: bool
+    task: str = "container-build"
+    """What was typed."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each setting came from, by its key."""
     again: str = ""
     """The flags as they were typed, other than --services: what a second try has to say too."""
 
@@ -84,10 +90,12 @@ def load(
         builder=_builder(*read.optional("builder")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
-        force=bool(flags.get("force")),
-        no_cache=bool(flags.get("no_cache")),
-        pull=bool(flags.get("pull")),
-        fail_fast=bool(flags.get("fail_fast")),
+        force=read.switch("force"),
+        no_cache=read.switch("no_cache"),
+        pull=read.switch("pull"),
+        fail_fast=read.switch("fail_fast"),
+        task=str(flags.get("task") or "container-build"),
+        sources={**read.sources, **({"platforms": "the task"} if platforms else {})},
         again=_again(flags, platforms),
     )
 
@@ -97,7 +105,7 @@ def _again(flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> str:
 
     words = [f"--platforms {','.join(platforms)}"] if platforms else []
     for key, value in flags.items():
-        if key not in {"services", "print"} and value not in {None, False}:
+        if key not in _NOT_AGAIN and value not in {None, False}:
             flag = f"--{key.replace('_', '-')}"
             words.append(flag if value is True else f"{flag} {quote(str(value))}")
     return "".join(f" {word}" for word in words)
@@ -153,6 +161,8 @@ class _Reader:
     flags: Mapping[str, Any]
     config: Mapping[str, Any]
     environment: Mapping[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
+    """What has been read, with its place."""
 
     def first(self, key: str, variable: str | None = None, *, default: str) -> tuple[str, str]:
         """Return the value of the first place that gives one, and that place's name."""
@@ -162,9 +172,22 @@ class _Reader:
     def flag(self, key: str, *, default: str) -> tuple[str, str]:
         """Return the value of what is only a flag."""
         given = self.flags.get(key)
+        self.sources[key] = "default" if given is None else f"--{key}"
         return (default, f"the default of {key}") if given is None else (str(given), f"--{key}")
 
+    def switch(self, key: str) -> bool:
+        """Return whether what is only a flag was given."""
+        given = bool(self.flags.get(key))
+        self.sources[key] = f"--{key.replace('_', '-')}" if given else "default"
+        return given
+
     def optional(self, key: str, variable: str | None = None) -> tuple[str | None, str]:
+        """Return the value of the first place that gives one, if there is any, and that place's name."""
+        value, source = self._find(key, variable)
+        self.sources[key] = source or "default"
+        return value, source
+
+    def _find(self, key: str, variable: str | None) -> tuple[str | None, str]:
         if self.flags.get(key) is not None:
             return str(self.flags[key]), f"--{key}"
         if variable is not None and variable in self.environment:

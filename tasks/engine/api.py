@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..plan.cleaning import CacheRecord, Image
 from ..plan.freshness import Stored
+from ..plan.outcomes import Content, Layer
 from ..plan.platforms import Platform, of_machine
 from . import client_file
 from .machine import reach
@@ -44,19 +45,21 @@ class Engine:
             info: Mapping[str, Any] = self._api.info()
         return info
 
-    def unpacked_size(self, reference: str) -> int | None:
-        """Return the bytes of an image's layers; None when it is not there.
+    def content(self, reference: str) -> Content | None:
+        """Return what is in an image; None when it is not there.
 
-        Unpacked for the engine's own platform; as they are stored for another one alone.
+        Unpacked, layer by layer, for the engine's own platform; of another one alone only its size, as it is stored.
         """
         from docker.errors import NotFound
 
         with translated():
             try:
-                return sum(layer["Size"] for layer in self._api.history(reference))  # type: ignore[no-untyped-call]
+                history: Sequence[Mapping[str, Any]] = self._api.history(reference)  # type: ignore[no-untyped-call]
             except NotFound:
                 found = self._api.images(filters={"reference": [reference]})
-                return int(found[0]["Size"]) if found else None
+                return Content(int(found[0]["Size"])) if found else None
+        layers = tuple(Layer(str(one.get("CreatedBy") or ""), int(one["Size"])) for one in reversed(history))
+        return Content(sum(layer.size for layer in layers), tuple(layer for layer in layers if layer.size))
 
     def stored(self, references: Sequence[str]) -> Mapping[str, Stored]:
         """Return the images that are there, by reference: one call, exact references."""

@@ -6,14 +6,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from ..errors import EngineError
 from ..plan.failures import Failure, diagnose
 from ..plan.outcomes import Outcome, State
+from ..plan.steps import Course, Step
 from ..plan.targets import Target
-from . import workspace
+from . import excerpt, workspace
 from .events import Account, Begun, Ended, Event, Output, Warned
 from .supervisor import Ended as Exit
 
@@ -41,6 +43,8 @@ class Build:
     known: Mapping[str, str]
     """The ids of the images that the store already has, by reference."""
     listener: Listener
+    support: Sequence[Target] = ()
+    """Images that others of the run stand on."""
     account: Account = field(default_factory=Account)
     outcome: Outcome | None = None
     _log: TextIO | None = None
@@ -48,6 +52,7 @@ class Build:
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
     _began: float = 0.0
+    _lag: float | None = None
 
     def begun(self) -> None:
         """Open the log and tell the listener.
@@ -64,8 +69,17 @@ class Build:
 
     def wrote(self, chunk: bytes) -> None:
         """Take more of what buildx writes."""
+        now = time.monotonic()
         for event in self.account.feed(self._decoder.decode(chunk)):
+            self._time(event, now)
             self._tell(event)
+
+    def _time(self, event: Event, now: float) -> None:
+        """Learn how far the builder's clock is from this machine's steady one."""
+        match event:
+            case Begun(Step(started=datetime() as told)) | Ended(Step(completed=datetime() as told)):
+                lag = now - told.timestamp()
+                self._lag = lag if self._lag is None else min(self._lag, lag)
 
     def _tell(self, event: Event) -> None:
         self._write(_log_line(event, time.monotonic() - self._began))
@@ -105,8 +119,24 @@ class Build:
             cached=self.account.cached_share,
             reference=self.target.references[0],
             digest=result.get("containerimage.digest"),
-            failure=_failure(self.account, ended.code, self.target) if state is State.FAILED else None,
+            failure=self._failure(ended.code) if state is State.FAILED else None,
             log=workspace.log_path(self.target.service) if self._log is not None else "",
+            course=self._course() if self._began else None,
+        )
+
+    def _course(self) -> Course:
+        return Course(began=self._began, steps=tuple(self.account.steps.values()), lag=self._lag)
+
+    def _failure(self, code: int | None) -> Failure:
+        words = [line for line in self.account.words.splitlines() if line.strip()]
+        last = words[-1].removeprefix("ERROR: ") if words else f"buildx ended with {code}"
+        step = self.account.failing
+        name = step.name if step else ""
+        return diagnose(
+            step=name,
+            error=step.error if step else last,
+            lines=self.account.tail(step) if step else (),
+            excerpt=excerpt.find(words, name, self.root, self.target, self.support),
         )
 
     def _is_known(self, result: Mapping[str, str]) -> bool:
@@ -137,24 +167,3 @@ def _read(metadata: Path, target: str) -> Mapping[str, str]:
     except (OSError, ValueError):
         return {}
     return content.get(target, {})
-
-
-def _failure(account: Account, code: int | None, target: Target) -> Failure:
-    words = [line for line in account.words.splitlines() if line.strip()]
-    last = words[-1].removeprefix("ERROR: ") if words else f"buildx ended with {code}"
-    step = account.failing
-    return diagnose(
-        step=step.name if step else "",
-        error=step.error if step else last,
-        lines=account.tail(step) if step else (),
-        excerpt=_excerpt(words, target.dockerfile),
-    )
-
-
-def _excerpt(words: Sequence[str], dockerfile: str) -> tuple[str, ...]:
-    """Return the Dockerfile's place and lines, which buildx prints between two rules."""
-    rules = [number for number, line in enumerate(words) if line and set(line) == {"-"}]
-    if len(rules) < 2 or rules[0] == 0:  # noqa: PLR2004 - a rule above and one below
-        return ()
-    _, _, line = words[rules[-2] - 1].rpartition(":")
-    return (f"{dockerfile}:{line}", *words[rules[-2] + 1 : rules[-1]])

@@ -173,10 +173,10 @@ def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> 
 
     Raises Interrupted when a signal ends the run; ``listener`` has then heard of every outcome.
     """
-    outcomes = _build(plan.targets, definition, listener, conduct)
+    outcomes = _build(plan, plan.targets, definition, listener, conduct)
     crossed = [target for target in plan.targets if _is_crossed(outcomes.get(target.name))]
     if crossed:
-        outcomes |= _build(crossed, definition, listener, conduct)
+        outcomes |= _build(plan, crossed, definition, listener, conduct)
     return tuple(outcomes[target.name] for target in plan.targets if target.name in outcomes)
 
 
@@ -184,11 +184,15 @@ def _is_crossed(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.failure is not None and outcome.failure.kind is Kind.CROSSED
 
 
-def _build(targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct) -> dict[str, Outcome]:
+def _build(
+    plan: Plan, targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct
+) -> dict[str, Outcome]:
     words = (*_build_command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
-            target.name: Build(target, Path(folder, f"{target.name}.json"), conduct.root, conduct.known, listener)
+            target.name: Build(
+                target, Path(folder, f"{target.name}.json"), conduct.root, conduct.known, listener, plan.support
+            )
             for target in targets
         }
         callbacks = Callbacks(

@@ -12,34 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-# Several targets in one bake put the target's name before the step's: `[web internal] load …`.
-_HOUSEKEEPING = re.compile(r"\[(?:[\w-]+ )?(?:internal\]|auth\]|context )")
+from ..plan.steps import Step
+
 TAIL = 20  # lines of a step that are kept for the message
 _TIME = re.compile(r"([^.]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One vertex of the build graph, as far as it has come."""
-
-    number: int
-    name: str
-    started: datetime | None = None
-    completed: datetime | None = None
-    cached: bool = False
-    error: str = ""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took, once it is done."""
-        if self.started is None or self.completed is None:
-            return None
-        return (self.completed - self.started).total_seconds()
-
-    @property
-    def internal(self) -> bool:
-        """Whether it is BuildKit's own housekeeping rather than a line of a Dockerfile."""
-        return not self.name.startswith("[") or _HOUSEKEEPING.match(self.name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +131,8 @@ class Account:
             completed=_time(vertex.get("completed")),
             cached=bool(vertex.get("cached")) or before.cached,
             error=vertex.get("error", ""),
+            digest=digest,
+            inputs=tuple(vertex.get("inputs") or ()) or before.inputs,
         )
         self.steps[digest] = after
         if after.started is not None and before.started is None:

@@ -1,12 +1,16 @@
-"""What the last build of each service read, kept beside its log, to say later what changed."""
+"""What the last build of each service read and made, and the record of the last run, both below ``.container/``."""
 
+import contextlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
 from . import workspace
+
+LAST = f"{workspace.FOLDER}/last-run.json"
 
 
 def _path(root: Path, service: str) -> Path:
@@ -15,8 +19,24 @@ def _path(root: Path, service: str) -> Path:
 
 def read(root: Path, service: str) -> Mapping[str, Any] | None:
     """Return a service's record; None where there is none that can be used."""
+    return _read(_path(root, service))
+
+
+def read_last(root: Path) -> Mapping[str, Any] | None:
+    """Return the record of the last run; None where there is none that can be used."""
+    return _read(root / LAST)
+
+
+def last_is_there(root: Path) -> bool:
+    """Whether there is a record of a last run, or something in its place."""
+    return os.path.lexists(root / LAST)
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        content = json.loads(_path(root, service).read_text(encoding="utf-8"))
+        if not path.is_file():  # a pipe would never end
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
@@ -27,12 +47,33 @@ def write(root: Path, service: str, record: Mapping[str, Any]) -> None:
 
     Raises ConfigError where the checkout cannot be written.
     """
-    path = _path(root, service)
-    new = path.with_suffix(".new")
     try:
-        workspace.prepare(root)
-        with workspace.fresh(new) as file:
-            file.write(json.dumps(record, ensure_ascii=True).encode())
-        new.replace(path)
+        _write(root, _path(root, service), json.dumps(record, ensure_ascii=True))
     except OSError as error:
         raise ConfigError(f"{workspace.FOLDER}/inputs/{service}.json cannot be written: {error.strerror}") from error
+
+
+def write_last(root: Path, text: str) -> None:
+    """Keep the record of a run, whole; where that cannot be, none: an older one would tell of another run.
+
+    Raises ConfigError where the checkout cannot be written.
+    """
+    try:
+        _write(root, root / LAST, text)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            (root / LAST).unlink(missing_ok=True)
+        raise ConfigError(f"{LAST} cannot be written: {error.strerror}") from error
+
+
+def _write(root: Path, path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    workspace.prepare(root)
+    try:
+        with workspace.fresh(new) as file:
+            file.write(text.encode())
+        new.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise

@@ -36,7 +36,15 @@ class Failure:
     """The step's last lines."""
     excerpt: tuple[str, ...] = ()
     """The Dockerfile around the failing line, as buildx shows it."""
+    dockerfile: str = ""
+    """The Dockerfile at fault, relative to the root, where buildx names a line."""
+    line: int | None = None
     hint: str = ""
+
+    @property
+    def place(self) -> str:
+        """The Dockerfile and the line, as editors take them."""
+        return f"{self.dockerfile}:{self.line}" if self.line is not None else self.dockerfile
 
 
 _NETWORK = re.compile(
@@ -67,15 +75,27 @@ _REFUSED = re.compile(
 )
 
 
-def diagnose(*, step: str, error: str, lines: Sequence[str], excerpt: Sequence[str] = ()) -> Failure:
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The lines of a Dockerfile that buildx shows beside an error."""
+
+    dockerfile: str = ""
+    line: int | None = None
+    lines: tuple[str, ...] = ()
+
+
+def diagnose(*, step: str, error: str, lines: Sequence[str], excerpt: Excerpt | None = None) -> Failure:
     """Return the failure of a step from BuildKit's error, the step's output and buildx's last words."""
+    shown = excerpt or Excerpt()
     kind = _kind(step, error, "\n".join(lines))
     return Failure(
         kind=kind,
         step=step,
         message=_short(error),
         lines=tuple(lines),
-        excerpt=tuple(excerpt),
+        excerpt=shown.lines,
+        dockerfile=shown.dockerfile,
+        line=shown.line,
         hint=_hint(kind, "\n".join([error, *lines])),
     )
 

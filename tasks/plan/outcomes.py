@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .failures import Failure, Kind
+from .steps import Course
 
 
 class State(StrEnum):
@@ -19,6 +21,24 @@ class State(StrEnum):
     """Ended by --fail-fast or Ctrl-C, or never begun because of it."""
 
 
+class Layer(NamedTuple):
+    """One layer of an image."""
+
+    created_by: str
+    """The line of the Dockerfile, as the image tells it."""
+    size: int
+    """Bytes, unpacked."""
+
+
+class Content(NamedTuple):
+    """What is in an image."""
+
+    size: int | None
+    """Bytes of the unpacked layers."""
+    layers: tuple[Layer, ...] = ()
+    """Those that have any bytes, the lowest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One service's line in the table at the end."""
@@ -30,12 +50,20 @@ class Outcome:
     """Share of the steps that came from the cache, 0 to 1."""
     reference: str = ""
     digest: str | None = None
-    size: int | None = None
-    """Bytes of the unpacked layers."""
+    content: Content | None = None
+    before: Content | None = None
+    """What was in the image that the last build here made."""
     failure: Failure | None = None
     log: str = ""
-    because: str = ""
-    """Why it was built."""
+    because: tuple[str, ...] = ()
+    """Why it was built, the most telling first."""
+    course: Course | None = None
+    """How its build went; None where the builder was not asked."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the unpacked layers, where they are known."""
+        return None if self.content is None else self.content.size
 
     @property
     def ready(self) -> bool:

@@ -4,6 +4,8 @@ import re
 
 # C0 but the end of a line, DEL and C1; line separators, turns of direction, and what is no text.
 HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+# `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
+_CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
 _HIDDEN = re.compile(HIDDEN)
 _SEQUENCE = re.compile(rf"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|{HIDDEN}")
 
@@ -26,3 +28,8 @@ def line(text: str) -> str:
 def stripped(text: str) -> str:
     """Return the text without what a terminal would obey."""
     return _SEQUENCE.sub("", text)
+
+
+def masked(text: str) -> str:
+    """Return the text without the credentials of its addresses."""
+    return _CREDENTIAL.sub(r"\1***@", text)

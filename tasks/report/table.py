@@ -45,10 +45,15 @@ def _row(outcome: Outcome, budgets: Mapping[str, int]) -> tuple[str, ...]:
         mark(outcome.state),
         "" if outcome.state is State.CURRENT else f"{outcome.seconds:.1f}",
         _size(outcome.size, budgets.get(outcome.service)),
-        style.safe(outcome.because),
+        _because(outcome.because),
         outcome.reference if outcome.ready else "",
         style.safe(outcome.digest or "")[:SHORT_DIGEST],
     )
+
+
+def _because(reasons: Sequence[str]) -> str:
+    more = len(reasons) - 1
+    return style.safe("".join(reasons[:1])) + (f", and {more} more" if more > 0 else "")
 
 
 def _size(size: int | None, budget: int | None) -> str:
@@ -68,6 +73,8 @@ def _explain(outcome: Outcome, failure: Failure) -> None:
     for line in failure.lines[-LAST_LINES:]:
         style.say(f"      | {style.safe(line)}")
     style.say(f"  {style.safe(failure.message)}")
+    if failure.place:
+        style.say(f"    {style.safe(failure.place)}")
     for line in failure.excerpt[:LONGEST_EXCERPT]:
         style.say(f"    {style.safe(line)}")
     if len(failure.excerpt) > LONGEST_EXCERPT:

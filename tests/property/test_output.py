@@ -14,12 +14,13 @@ from colorama import Fore, Style
 from hypothesis import strategies as st
 
 from tasks import errors
-from tasks.engine.events import Account, Begun, Ended, Output, Step, Warned
+from tasks.engine.events import Account, Begun, Ended, Output, Warned
 from tasks.plan import loglines, printable, running
 from tasks.plan.cleaning import CacheRecord, Cleaning, Image
 from tasks.plan.conditions import Condition, Exit, Health
-from tasks.plan.failures import diagnose
+from tasks.plan.failures import Excerpt, diagnose
 from tasks.plan.outcomes import Outcome, State
+from tasks.plan.steps import Step
 from tasks.plan.targets import SERVICE_LABEL
 from tasks.report import clean, progress, style, table
 from tasks.report import config as settings_report
@@ -103,7 +104,7 @@ def test_the_live_line_of_a_build(name: str, words: str) -> None:
 def test_the_table_and_why_a_step_failed(
     step: str, error: str, lines: Sequence[str], excerpt: Sequence[str], colour: bool
 ) -> None:
-    failure = diagnose(step=step, error=error, lines=lines, excerpt=excerpt)
+    failure = diagnose(step=step, error=error, lines=lines, excerpt=Excerpt(step, 1, tuple(excerpt)))
     outcomes = [
         Outcome(service="agent", state=State.FAILED, failure=failure, log=".container/logs/agent.log"),
         Outcome(service="indexer", state=State.BUILT, reference="r.test/indexer:1", digest=error),

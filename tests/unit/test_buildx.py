@@ -131,8 +131,8 @@ def test_a_step_that_fails_is_explained_with_its_lines_and_its_place(repo: Repo,
     assert failure.step.startswith("[build 3/3] RUN echo compiling; printf")
     assert failure.message == "the step ended with exit code: 7"
     assert failure.lines == ("compiling", "main.c:3: undeclared ä")
+    assert failure.place == "services/demo/Dockerfile:3"
     assert failure.excerpt == (
-        "services/demo/Dockerfile:3",
         "   2 |     WORKDIR /src",
         r"   3 | >>> RUN echo compiling; printf 'main.c:3: undeclared \303\244\n' >&2; \ ".rstrip(),
         "   4 | >>>     exit 7",

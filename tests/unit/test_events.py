@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engine.events import Account, Begun, Ended, Event, Output, Step, Warned
+from tasks.engine.events import Account, Begun, Ended, Event, Output, Warned
+from tasks.plan.steps import Step
 
 RECORDED = Path(__file__).parent / "recorded"
 RUN = r"[build 3/3] RUN echo compiling; printf 'main.c:3: undeclared \303\244\n' >&2;     exit 7"

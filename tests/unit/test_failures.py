@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.plan.failures import Kind, diagnose
+from tasks.plan.failures import Excerpt, Kind, diagnose
 
 RUN = "[build 3/4] RUN go build ./..."
 ENDED = 'process "/bin/sh -c go build ./..." did not complete successfully: exit code: 1'
@@ -104,8 +104,9 @@ def test_the_message_leaves_the_script_out() -> None:
 
 
 def test_a_failure_keeps_the_steps_lines_and_the_excerpt() -> None:
-    found = diagnose(step=RUN, error=ENDED, lines=["a", "b"], excerpt=["Dockerfile:3", ">>> RUN"])
-    assert (found.step, found.lines, found.excerpt) == (RUN, ("a", "b"), ("Dockerfile:3", ">>> RUN"))
+    found = diagnose(step=RUN, error=ENDED, lines=["a", "b"], excerpt=Excerpt("a/Dockerfile", 3, (">>> RUN",)))
+    assert (found.step, found.lines, found.excerpt) == (RUN, ("a", "b"), (">>> RUN",))
+    assert (found.dockerfile, found.line, found.place) == ("a/Dockerfile", 3, "a/Dockerfile:3")
 
 
 def test_a_step_that_ended_with_another_builds_is_no_failed_step() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tasks.engine.events import Begun, Ended, Output, Step, Warned
+from tasks.engine.events import Begun, Ended, Output, Warned
 from tasks.plan.cleaning import CacheRecord, Cleaning, Image
 from tasks.plan.failures import Failure, Kind
-from tasks.plan.outcomes import Outcome, State
+from tasks.plan.outcomes import Content, Outcome, State
+from tasks.plan.steps import Step
 from tasks.report import clean, progress, style, table
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -57,7 +58,9 @@ FAILURE = Failure(
     step="[build 3/4] RUN --mount=type=cache,target=/go go build",
     message="the step ended with exit code: 1",
     lines=("main.go:1:1: undefined: x",),
-    excerpt=("services/agent/Dockerfile:7", "   7 | >>> RUN go build"),
+    excerpt=("   7 | >>> RUN go build",),
+    dockerfile="services/agent/Dockerfile",
+    line=7,
     hint="mend it",
 )
 
@@ -137,8 +140,8 @@ def test_bytes_are_read_in_steps_of_a_thousand(value: int, text: str) -> None:
 
 def test_the_table_says_what_came_of_each_service(capsys: pytest.CaptureFixture[str]) -> None:
     outcomes = [
-        built(size=13_100_000, digest=DIGEST),
-        built("indexer", size=300_000_000, state=State.UNCHANGED),
+        built(content=Content(13_100_000), digest=DIGEST),
+        built("indexer", content=Content(300_000_000), state=State.UNCHANGED),
         Outcome(service="control-plane", state=State.STOPPED),
     ]
     table.show(outcomes, {"agent": 150_000_000, "indexer": 200_000_000})
@@ -198,7 +201,7 @@ def test_a_builds_own_words_cannot_move_the_cursor(
 def test_the_tables_text_is_the_same_with_and_without_colour(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    outcomes = [built(digest=DIGEST, size=1_000_000), built("b", state=State.FAILED, failure=FAILURE)]
+    outcomes = [built(digest=DIGEST, content=Content(1_000_000)), built("b", state=State.FAILED, failure=FAILURE)]
     table.show(outcomes, {"agent": 1})
     plain = capsys.readouterr().out
     monkeypatch.setenv(variable, "1")
@@ -214,7 +217,7 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: s
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("NO_COLOR", "1")
     with redirect_stdout(Terminal()) as terminal:
-        table.show([built("connector-gateway", digest=DIGEST, size=10**7)], {"connector-gateway": 10**8})
+        table.show([built("connector-gateway", digest=DIGEST, content=Content(10**7))], {"connector-gateway": 10**8})
     lines = terminal.text.splitlines()
     assert max(map(len, lines)) <= int(columns)
     assert len(lines) == 2
@@ -236,7 +239,7 @@ def test_where_a_terminal_is_narrower_still_columns_go_but_never_the_state(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     with redirect_stdout(Terminal()) as terminal:
-        table.show([built("connector-gateway", digest=DIGEST, size=10**7)], {})
+        table.show([built("connector-gateway", digest=DIGEST, content=Content(10**7))], {})
     lines = terminal.text.splitlines()
     assert lines[0].split() == heads
     assert max(map(len, lines)) <= columns
@@ -248,7 +251,7 @@ def test_where_a_terminal_is_narrower_still_columns_go_but_never_the_state(
 def test_a_narrow_terminal_that_knows_fewer_letters_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     with redirect_stdout(Terminal("ascii")) as terminal:
-        table.show([built("connector-gateway", digest=DIGEST, size=10**7)], {})
+        table.show([built("connector-gateway", digest=DIGEST, content=Content(10**7))], {})
     assert "connector-gateway" in terminal.text
 
 
