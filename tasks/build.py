@@ -24,18 +24,21 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
 
 def _build_all(repository: Repository) -> Task[Any]:
-    def body(c: Context, values: dict[str, Any]) -> None:
-        run(c, repository, values)
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        from . import again
+
+        chosen = again.select(repository, values, "load") if values["failed"] else values
+        return None if chosen is None else run(c, repository, chosen)
 
     doc = "Build the images of all services, and load them into the local image store."
-    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE), body)
+    return flags.make_task("container-build", doc, (flags.SERVICES, flags.FAILED, *flags.BUILD, flags.FORCE), body)
 
 
 def _build_platform(repository: Repository, arch: str) -> Task[Any]:
-    def body(c: Context, values: dict[str, Any]) -> None:
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
         from .plan.platforms import of_machine
 
-        run(c, repository, values, platforms=(of_machine(arch),))
+        return run(c, repository, values, platforms=(of_machine(arch),))
 
     doc = f"Build the images of all services for linux/{arch} alone."
     own = [flag for flag in flags.BUILD if flag is not flags.PLATFORMS]
@@ -43,15 +46,17 @@ def _build_platform(repository: Repository, arch: str) -> Task[Any]:
 
 
 def _build_service(repository: Repository, service: str, task_name: str) -> Task[Any]:
-    def body(c: Context, values: dict[str, Any]) -> None:
-        run(c, repository, {**values, "services": service})
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        return run(c, repository, {**values, "services": service, "chosen_by": "the task"})
 
     return flags.make_task(
         f"container-build-{task_name}", f"Build the image of {service}.", (*flags.BUILD, flags.FORCE), body
     )
 
 
-def run(c: Context, repository: Repository, values: dict[str, Any], *, platforms: "Sequence[Platform]" = ()) -> None:
+def run(
+    c: Context, repository: Repository, values: dict[str, Any], *, platforms: "Sequence[Platform]" = ()
+) -> flags.Answer:
     """Read the settings, plan, build and report: the sentence that every build task is."""
     from . import pipeline, settings
     from .plan.targets import Output
@@ -59,7 +64,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any], *, platforms
     wanted = settings.load(c, repository, values, platforms=tuple(platforms))
     if platforms:
         _say_ignored(wanted)
-    pipeline.run(wanted, repository, output=Output.LOAD, print_only=bool(values["print"]))
+    return pipeline.run(wanted, repository, output=Output.LOAD, print_only=bool(values["print"]))
 
 
 def _say_ignored(wanted: "Settings") -> None:

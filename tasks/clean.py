@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-clean."""
 
-    def body(c: Context, values: dict[str, Any]) -> None:
-        run(c, repository, dry_run=bool(values["dry_run"]), yes=bool(values["yes"]))
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        return run(c, repository, dry_run=bool(values["dry_run"]), yes=bool(values["yes"]))
 
     doc = "Remove this project's images, cache mounts and builder; shows first what goes."
     return [flags.make_task("container-clean", doc, (flags.DRY_RUN, flags.YES), body)]
 
 
-def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None:
-    """Find, decide, show, ask, remove."""
+def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> flags.Answer:
+    """Find, decide, show, ask, remove; return what was found, and whether it is gone."""
     from . import settings
     from .engine import api, workspace
     from .engine.machine import release_builder, stand_in_record
@@ -46,12 +46,13 @@ def run(c: Context, repository: Repository, *, dry_run: bool, yes: bool) -> None
     )
     report.show(found, project, tuple(engine.stored(stand_in_record.tags())))
     if found.nothing or dry_run:
-        return
+        return report.answer(found, removed=False)
     if not _consents(yes=yes):
         style.say("Nothing was removed.")
-        return
+        return report.answer(found, removed=False)
     with workspace.alone(repository.root, lambda: style.note("another run builds in this checkout; waiting for it")):
         report.freed(found, _remove(found, engine))
+    return report.answer(found, removed=True)
 
 
 def _mounted(repository: Repository) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, preview, push, run, setup
+from . import build, clean, config, configuration, preview, programs, push, run, setup
 from .discovery import discover
 
 
@@ -18,7 +18,8 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
     Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
     """
     atexit.register(gc.freeze)  # a last collection of what ends with the process takes 50 ms
-    repository = discover(root, configuration.read_file(root))
+    with programs.refusals():
+        repository = discover(root, configuration.read_file(root))
     found = Collection(
         *build.tasks(repository),
         *preview.tasks(repository),

@@ -1,10 +1,7 @@
 """The flags of the tasks: one table, so that every task explains a flag in the same words."""
 
-import errno
 import inspect
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -12,7 +9,8 @@ from invoke.context import Context
 from invoke.parser import Argument
 from invoke.tasks import Task
 
-from .errors import ConfigError, Interrupted
+from . import programs
+from .errors import ConfigError
 
 
 class Flag(NamedTuple):
@@ -21,6 +19,8 @@ class Flag(NamedTuple):
     name: str
     default: str | bool | None
     help: str
+    prints: bool = False
+    """Whether it makes standard output something for programs."""
 
 
 SERVICES = Flag("services", None, "Only these services, comma-separated.")
@@ -33,10 +33,12 @@ PROGRESS = Flag("progress", None, "auto: live on a terminal; plain: one line a s
 NO_CACHE = Flag("no_cache", False, "Run every step again; cache mounts keep their content.")
 FORCE = Flag("force", False, "Build also what is up to date.")
 PULL = Flag("pull", False, "Ask the registry for the bases again.")
-PRINT = Flag("print", False, "Write the bake definition and build nothing: pipe it to docker buildx bake -f -.")
+PRINT = Flag("print", False, "Write the bake definition and build nothing: pipe it to docker buildx bake -f -.", True)
 FAIL_FAST = Flag("fail_fast", False, "Stop the other services when one fails.")
 DRY_RUN = Flag("dry_run", False, "Only show what would go.")
 YES = Flag("yes", False, "Do not ask.")
+FAILED = Flag("failed", False, "Only the services that failed or were stopped the last time.")
+JSON = Flag("json", False, "Print the record of what was done as JSON, and nothing else; words go to standard error.")
 
 BUILD = (PLATFORMS, REGISTRY, TAGS, JOBS, BUILDER, PROGRESS, NO_CACHE, PULL, PRINT, FAIL_FAST)
 
@@ -58,23 +60,28 @@ class _Task(Task[Any]):
         return flat
 
 
-def make_task(name: str, doc: str, flags: Sequence[Flag], body: Callable[[Context, dict[str, Any]], None]) -> Task[Any]:
-    """Make a task whose flags are those of the table; ``body`` gets their values by name."""
+Answer = Mapping[str, Any] | None
+"""What a task says to programs, beside how it ended."""
+Body = Callable[[Context, dict[str, Any]], Answer]
+
+
+def make_task(name: str, doc: str, flags: Sequence[Flag], body: Body) -> Task[Any]:
+    """Make a task whose flags are those of the table, and ``--json``.
+
+    ``body`` gets their values by name, and ``task``, the task's own; what it returns is said to
+    programs beside how it ended.
+    """
+    printing = [flag.name for flag in flags if flag.prints]
 
     def call(c: Context, **values: Any) -> None:  # noqa: ANN401 - Invoke hands over strings, booleans and None
-        if sys.stdout is None:  # closed by whoever began this
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process
-        try:
-            body(c, values)
-        except KeyboardInterrupt:  # Invoke would say nothing and exit with 1
-            raise Interrupted("stopped by Ctrl-C") from None
-        except OSError as error:
-            if error.errno not in {errno.EPIPE, errno.ENOSPC}:
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more can be said there, not even at the end
-            if error.errno == errno.ENOSPC:
-                raise ConfigError("the output cannot be written: no space is left where it goes") from None
+        programs.open_closed()
+        if values.get("json"):
+            programs.answer(name, lambda: body(c, _alone({**values, "task": name}, printing)))
+            return
+        with programs.in_order():
+            body(c, {**values, "task": name})
 
+    flags = (*flags, JSON)
     parameters = [inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters += [
         inspect.Parameter(flag.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=flag.default) for flag in flags
@@ -83,3 +90,14 @@ def make_task(name: str, doc: str, flags: Sequence[Flag], body: Callable[[Contex
     call.__doc__ = doc
     # The name stands on the Task: Invoke takes tasks of one name and one code for the same and drops all but one.
     return _Task(call, name=name, help={flag.name: flag.help for flag in flags})
+
+
+def _alone(values: dict[str, Any], printing: Sequence[str]) -> dict[str, Any]:
+    """Return the values, when no other of them decides what standard output is.
+
+    Raises ConfigError otherwise.
+    """
+    for name in printing:
+        if values[name]:
+            raise ConfigError(f"--json and --{name} are two outputs", hint="choose one")
+    return values

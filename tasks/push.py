@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-push."""
 
-    def body(c: Context, values: dict[str, Any]) -> None:
-        from . import pipeline, settings
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        from . import again, pipeline, settings
         from .plan.targets import Output
 
-        wanted = settings.load(c, repository, values)
+        chosen = again.select(repository, values, "push") if values["failed"] else values
+        if chosen is None:
+            return None
+        wanted = settings.load(c, repository, chosen)
         if not values["print"]:
             _require_clean_tree(repository)
             _require_registry(wanted)
-        pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
+        return pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
 
     doc = "Build the images and push every tag; needs a clean work tree and a registry that answers."
-    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD), body)]
+    return [flags.make_task("container-push", doc, (flags.SERVICES, flags.FAILED, *flags.BUILD), body)]
 
 
 def _require_clean_tree(repository: Repository) -> None:

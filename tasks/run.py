@@ -18,21 +18,21 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
 
 def _run(repository: Repository) -> Task[Any]:
-    def body(c: Context, values: dict[str, Any]) -> None:
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
         from . import running, settings
         from .engine import api
         from .engine.containers import Containers
 
         engine = api.connect()
         wanted = settings.load(c, repository, values, platforms=(engine.native(),))
-        running.run(wanted, repository, engine, Containers(api.client()), detach=bool(values["detach"]))
+        return running.run(wanted, repository, engine, Containers(api.client()), detach=bool(values["detach"]))
 
     doc = "Start the images, building what is missing; show addresses and logs; Ctrl-C stops all."
     return flags.make_task("container-run", doc, (flags.SERVICES, flags.REGISTRY, TAGS, DETACH), body)
 
 
 def _stop(repository: Repository) -> Task[Any]:
-    def body(c: Context, values: dict[str, Any]) -> None:
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
         from . import running, settings
         from .engine import api
         from .engine.containers import Containers
@@ -45,7 +45,7 @@ def _stop(repository: Repository) -> Task[Any]:
         # A container may outlive its service's folder; any other name must be a service's.
         left = {container.service for container in door.found() if container.runs_for(project)}
         repository.select([name for name in services if name not in left], source="--services")
-        running.stop_all(project, services, door)
+        return running.stop_all(project, services, door)
 
     doc = "Stop and remove what container-run has left running."
     return flags.make_task("container-stop", doc, (flags.SERVICES,), body)

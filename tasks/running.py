@@ -1,9 +1,9 @@
 """The flow behind container-run and container-stop: decide, build what is missing, start, wait, follow, stop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import pipeline
 from .engine import api, http, ports
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 POLL = 0.3  # seconds between two looks at containers that come up
 
 
-def run(settings: "Settings", repository: "Repository", engine: api.Engine, door: Containers, *, detach: bool) -> None:
+def run(
+    settings: "Settings", repository: "Repository", engine: api.Engine, door: Containers, *, detach: bool
+) -> Mapping[str, Any]:
     """Start the images, show where they answer, and follow them until they end or a person ends them.
+
+    Return where each answers, for programs.
 
     Raises ConfigError for names and ports that others have, BuildError for an image that could
     not be built, VerifyError for a container that does not come up or fails, and Interrupted
@@ -39,6 +43,7 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
     if _build_missing(launches, settings, repository, engine):
         decision = _decide(launches, door)  # a build takes its time
     fleet, keep = Fleet(door), False
+    found: Mapping[str, Any] = {"services": []}
     with Interrupts(fleet.wake) as interrupts:
         report.replaced(decision.replaced)
         stop(door, [container.id for container in decision.replaced], interrupts)
@@ -46,17 +51,19 @@ def run(settings: "Settings", repository: "Repository", engine: api.Engine, door
             conditions = _up(fleet, launches, interrupts)
             keep = detach
             report.show(launches, conditions)
+            found = report.answer(launches, conditions)
             if detach:
                 report.detached(launches)
-                return
+                return found
             how_ended = _follow(fleet, interrupts)
         except BrokenPipeError:
             style.mute()
-            return
+            return found
         finally:
             killed = False if keep else fleet.stop(interrupts)
     report.stopped(len(launches))
     _judge(how_ended, killed=killed)
+    return found
 
 
 def _launch(service: "Service", settings: "Settings", repository: "Repository") -> "Launch":
@@ -182,13 +189,14 @@ def _judge(how_ended: dict[str, "Exit"] | None, *, killed: bool) -> None:
         )
 
 
-def stop_all(project: str, services: Sequence[str], door: Containers) -> None:
-    """Stop and remove what container-run of a project has left running, and say what that was."""
+def stop_all(project: str, services: Sequence[str], door: Containers) -> Mapping[str, Any]:
+    """Stop and remove what container-run of a project has left running; say and return what that was."""
     mine = running.own(door.found(), project, services)
     if not mine:
         style.say(f"Nothing of {project} runs.")
-        return
+        return {"stopped": []}
     with Interrupts(lambda: None) as interrupts:
         killed = stop(door, [container.id for container in mine], interrupts)
     for container in mine:
         style.say(f"{'killed' if killed else 'stopped'} {container.service} ({container.name})")
+    return {"stopped": [{"name": one.service, "container": one.name, "killed": killed} for one in mine]}

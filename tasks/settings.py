@@ -23,7 +23,7 @@ VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 _LONGEST_COUNT = 6  # digits
 # What a second try does not need to say.
-_NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "detach"})
+_NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,14 @@ def load(
         pull=read.switch("pull"),
         fail_fast=read.switch("fail_fast"),
         task=str(flags.get("task") or "container-build"),
-        sources={**read.sources, **({"platforms": "the task"} if platforms else {})},
+        sources=_sources(read, flags, platforms),
         again=_again(flags, platforms),
     )
+
+
+def _sources(read: "_Reader", flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> Mapping[str, str]:
+    chosen = {"services": str(flags["chosen_by"])} if flags.get("chosen_by") else {}
+    return {**read.sources, **chosen, **({"platforms": "the task"} if platforms else {})}
 
 
 def _again(flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> str:

@@ -1,5 +1,6 @@
 """container-setup: make this machine able to build, and say what was done."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -21,20 +22,21 @@ NAME = flags.Flag("builder", None, "The release builder's name. [<project>-relea
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-setup."""
 
-    def body(c: Context, values: dict[str, Any]) -> None:
-        run(c, repository, values)
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        return run(c, repository, values)
 
     doc = "Make this machine able to build: engine, buildx, bases; says what it changed."
     return [flags.make_task("container-setup", doc, (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, NAME), body)]
 
 
-def run(c: Context, repository: Repository, values: dict[str, Any]) -> None:
-    """Look at the machine and mend it; every finding is a line.
+def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Answer:
+    """Look at the machine and mend it; every finding is a line, and is returned.
 
     Raises EngineError when the machine cannot be made ready.
     """
     from . import settings
     from .engine.machine.prepare import Options, prepare
+    from .errors import TaskError
 
     wanted = Options(
         down=bool(values["down"]),
@@ -47,7 +49,27 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> None:
     plain = wanted.down or not repository.services
     mirror = None if plain else settings.load(c, repository, {}).mirror
     project = settings.project_of(c, repository)
-    prepare(wanted, project=project, mirror=mirror, bases=() if plain else _bases(repository), say=_say)
+    found: list[Finding] = []
+
+    def say(finding: "Finding") -> None:
+        found.append(finding)
+        _say(finding)
+
+    try:
+        prepare(wanted, project=project, mirror=mirror, bases=() if plain else _bases(repository), say=say)
+    except TaskError as error:
+        error.record = _answer(found)
+        raise
+    return _answer(found)
+
+
+def _answer(found: Sequence["Finding"]) -> flags.Answer:
+    return {
+        "findings": [
+            {"state": one.state.value, "subject": one.subject, "text": one.text, "way_out": one.way_out}
+            for one in found
+        ]
+    }
 
 
 def _bases(repository: Repository) -> tuple[str, ...]:

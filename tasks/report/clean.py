@@ -1,6 +1,7 @@
 """What a clean would take and has taken."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..plan.cleaning import Cleaning
 from . import style
@@ -47,3 +48,21 @@ def freed(found: Cleaning, cache: int) -> None:
         f"builder {style.safe(', '.join(found.builders))}" if found.builders else "",
     ]
     style.say(f"Removed: {'; '.join(part for part in gone if part)}.")
+
+
+def answer(found: Cleaning, *, removed: bool) -> Mapping[str, Any]:
+    """Return what was found, and whether it is gone, for programs; sizes are bytes."""
+    return {
+        "removed": removed,
+        "bytes": found.bytes,
+        "images": [{"id": one.id, "references": list(one.references), "size": one.size} for one in found.images],
+        "mounts": [{"id": one.mount_id, "size": one.size} for one in found.mounts],
+        "builders": list(found.builders),
+        "stays": [
+            *(
+                {"image": one.id, "references": list(one.references), "used_by": list(one.used_by)}
+                for one in found.kept
+            ),
+            *({"mount": one.mount_id, "size": one.size} for one in (*found.busy_mounts, *found.doubtful_mounts)),
+        ],
+    }

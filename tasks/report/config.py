@@ -1,7 +1,8 @@
 """The settings as they stand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..services import Service
 from ..settings import Explained
@@ -33,3 +34,22 @@ def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
 def written(path: Path) -> None:
     """Say that the starter file is there."""
     style.say(f"{path.name} is written; every line of it is a comment until you say otherwise.")
+
+
+def answer(settings: Sequence[Explained], services: Sequence[Service]) -> Mapping[str, Any]:
+    """Return each setting with its value and source, and what is said of each service, for programs."""
+    return {
+        "settings": {one.key: {"value": one.value, "source": one.source} for one in settings},
+        "services": [
+            {
+                "name": service.name,
+                "context": service.context,
+                "dockerfile": service.dockerfile,
+                "target": service.stage,
+                **{key: getattr(service, key) for key in ("port", "budget", "health", "slow", "memory")},
+                "tmpfs": list(service.tmpfs),
+                **{key: sorted(getattr(service, key)) for key in ("args", "local_args", "env")},
+            }
+            for service in services
+        ],
+    }

@@ -3,11 +3,11 @@
 import json
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from ..plan.freshness import Verdict
 from . import grid, style
 
-SCHEMA = 1
 _CURRENT, _BUILDS = "up to date", "would build"
 
 
@@ -24,13 +24,14 @@ def show(verdicts: Mapping[str, Verdict]) -> None:
         style.say(f"Next: inv container-build --services {','.join(stale)}")
 
 
-def as_json(verdicts: Mapping[str, Verdict]) -> None:
-    """Print every service with its state and reasons."""
-    services = [
-        {"service": service, "state": _CURRENT if verdict.current else _BUILDS, "because": list(verdict.because)}
-        for service, verdict in verdicts.items()
-    ]
-    _print({"schema": SCHEMA, "services": services})
+def answer(verdicts: Mapping[str, Verdict]) -> Mapping[str, Any]:
+    """Return every service with its state and reasons, for programs."""
+    return {
+        "services": [
+            {"name": service, "state": _CURRENT if verdict.current else _BUILDS, "because": list(verdict.because)}
+            for service, verdict in verdicts.items()
+        ]
+    }
 
 
 def as_matrix(verdicts: Mapping[str, Verdict]) -> None:
@@ -40,8 +41,4 @@ def as_matrix(verdicts: Mapping[str, Verdict]) -> None:
         for service, verdict in verdicts.items()
         if not verdict.current
     ]
-    _print({"include": stale})
-
-
-def _print(content: object) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.write(json.dumps({"include": stale}) + "\n")

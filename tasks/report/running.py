@@ -1,8 +1,9 @@
 """What a person sees of a run: what is on its way up, the table of addresses, and the logs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 from colorama import Fore
 
@@ -55,6 +56,23 @@ def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
         for launch in launches
     ]
     grid.show(_HEADS, rows, giving=("container",))
+
+
+def answer(launches: Sequence[Launch], conditions: Sequence[Condition]) -> Mapping[str, Any]:
+    """Return each service with its address, for programs."""
+    states = {condition.service: condition.health.value for condition in conditions}
+    return {
+        "services": [
+            {
+                "name": launch.service,
+                "health": states[launch.service],
+                "url": launch.url or None,
+                "health_url": launch.health_url or None,
+                "container": launch.name,
+            }
+            for launch in launches
+        ]
+    }
 
 
 def _state(condition: Condition) -> str:
