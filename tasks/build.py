@@ -31,7 +31,7 @@ def _build_all(repository: Repository) -> Task[Any]:
         return None if chosen is None else run(c, repository, chosen)
 
     doc = "Build the images of all services, and load them into the local image store."
-    return flags.make_task("container-build", doc, (flags.SERVICES, flags.FAILED, *flags.BUILD, flags.FORCE), body)
+    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED), body)
 
 
 def _build_platform(repository: Repository, arch: str) -> Task[Any]:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from invoke.exceptions import Exit
 
-from .plan.printable import line, masked, spelled
+from .plan.printable import for_runner, line, masked, spelled
 
 # The lines of a list are indented; any other comes from a value.
 _OWN_LINE = re.compile(r"\n(?!  )")
@@ -36,6 +36,7 @@ class TaskError(Exit):
         self.hint = hint if hint is None else masked(hint)
         said = _OWN_LINE.sub(r"\\n", f"error: {message}")  # no value writes a hint of its own
         text = spelled(masked(said if hint is None else f"{said}\nhint: {line(hint)}"))
+        text = for_runner(text)
         super().__init__(text, self.exit_code)
         self.args = (text,)  # Exit leaves str(error) empty
 

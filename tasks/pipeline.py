@@ -209,7 +209,7 @@ def _build(run: _Run, plan: "Plan", seen: _Seen, outcomes: dict[str, Outcome]) -
             return error
         finally:
             for one in display.outcomes:
-                outcomes[one.service] = replace(one, because=outcomes[one.service].because)
+                outcomes[one.service] = replace(one, because=one.because or outcomes[one.service].because)
     if none_began(display.outcomes):
         buildx.check(definition, settings.root, settings.builder)  # which says it better than a failed build
     return None

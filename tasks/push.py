@@ -29,7 +29,7 @@ def tasks(repository: Repository) -> list[Task[Any]]:
         return pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
 
     doc = "Build the images and push every tag; needs a clean work tree and a registry that answers."
-    return [flags.make_task("container-push", doc, (flags.SERVICES, flags.FAILED, *flags.BUILD), body)]
+    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD, flags.FAILED), body)]
 
 
 def _require_clean_tree(repository: Repository) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .engine import records
+from .engine import github, records
 from .errors import ConfigError, Interrupted, TaskError
 from .plan import record
 from .plan.outcomes import Outcome
@@ -50,6 +50,19 @@ class Recording:
             records.write_last(root, record.dumps(self.content))
         except ConfigError as error:
             style.note(f"this run leaves no record: {error.reason}")
+        if github.here():
+            self._tell_github()
+
+    def _tell_github(self) -> None:
+        from .report import github as report
+
+        report.annotate(self.content, github.folder(self.settings.root))
+        there = github.summary_size()
+        try:
+            if there is not None:
+                github.append_summary(report.summary(self.content, report.LARGEST - there))
+        except ConfigError as error:
+            style.note(error.reason)
 
     def _run(self) -> record.Run:
         settings, request = self.settings, self.outline.request

@@ -47,6 +47,8 @@ class Build:
     """Images that others of the run stand on."""
     account: Account = field(default_factory=Account)
     outcome: Outcome | None = None
+    obstacle: str = ""
+    """Why it was not begun, where something was in its way."""
     _log: TextIO | None = None
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
@@ -121,6 +123,7 @@ class Build:
             digest=result.get("containerimage.digest"),
             failure=self._failure(ended.code) if state is State.FAILED else None,
             log=workspace.log_path(self.target.service) if self._log is not None else "",
+            because=(self.obstacle,) if self.obstacle else (),
             course=self._course() if self._began else None,
         )
 

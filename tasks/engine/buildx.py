@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineError
 from ..plan.failures import Kind
-from ..plan.outcomes import Outcome
+from ..plan.outcomes import Outcome, State
 from ..plan.targets import Plan, Target
 from . import client_file
 from .builds import Build, Listener
@@ -184,6 +184,16 @@ def _is_crossed(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.failure is not None and outcome.failure.kind is Kind.CROSSED
 
 
+def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build]) -> bool:
+    """Whether no image of the run that a target stands on has failed: its own build would fail at the same step."""
+    for below in plan.below(name):
+        one = builds.get(below)
+        if one is not None and one.outcome is not None and one.outcome.state is State.FAILED:
+            builds[name].obstacle = f"it stands on {one.target.service}, which failed"
+            return False
+    return True
+
+
 def _build(
     plan: Plan, targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct
 ) -> dict[str, Outcome]:
@@ -196,6 +206,7 @@ def _build(
             for target in targets
         }
         callbacks = Callbacks(
+            wanted=lambda key: _has_its_bases(key, plan, builds),
             begun=lambda key: builds[key].begun(),
             wrote=lambda key, chunk: builds[key].wrote(chunk),
             ended=lambda key, ended: builds[key].ended(ended),
@@ -209,7 +220,7 @@ def _build(
                     cwd=conduct.root,
                     env=_environment(conduct, Path(folder)),
                 )
-                for name, one in builds.items()
+                for name, one in sorted(builds.items(), key=lambda item: len(plan.below(item[0])))
             ],
             callbacks,
             limit=conduct.jobs,

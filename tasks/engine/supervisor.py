@@ -50,6 +50,8 @@ class Callbacks:
     begun: Callable[[str], None]
     wrote: Callable[[str, bytes], None]
     ended: Callable[[str, Ended], None]
+    wanted: Callable[[str], bool] = lambda _: True
+    """Asked when a job's turn has come: one that has become pointless is not begun."""
 
 
 def run_all(jobs: Sequence[Job], callbacks: Callbacks, *, limit: int, fail_fast: bool) -> None:
@@ -112,7 +114,7 @@ class _Run:
 
     async def _one(self, job: Job, places: asyncio.Semaphore) -> None:
         async with places:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or not self._callbacks.wanted(job.key):
                 self._tell(self._callbacks.ended, job.key, Ended(None, 0.0))
                 return
             self._tell(self._callbacks.begun, job.key)

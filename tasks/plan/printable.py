@@ -4,6 +4,9 @@ import re
 
 # C0 but the end of a line, DEL and C1; line separators, turns of direction, and what is no text.
 HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+# What the runner of GitHub Actions takes for a command: `::name…::` where a line begins, `##[name]` anywhere (its
+# ActionCommand.cs).
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 # `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
 _CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
 _HIDDEN = re.compile(HIDDEN)
@@ -17,7 +20,7 @@ def spelled(text: str) -> str:
 
 def spelled_in_json(text: str) -> str:
     """Return a JSON document that says the same with nothing in it that a terminal would obey."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("##[", "#\\u0023[")
 
 
 def line(text: str) -> str:
@@ -33,3 +36,8 @@ def stripped(text: str) -> str:
 def masked(text: str) -> str:
     """Return the text without the credentials of its addresses."""
     return _CREDENTIAL.sub(r"\1***@", text)
+
+
+def for_runner(text: str) -> str:
+    """Return the text with nothing in it that GitHub's runner would obey, which reads all that a job writes."""
+    return _COMMAND.sub(lambda found: f"{found[0]} ", text) if "::" in text or "##[" in text else text

@@ -17,6 +17,10 @@ BASES_LABEL = "container-tasks.bases"
 PLATFORMS_LABEL = "container-tasks.platforms"
 
 
+_SUPPORT = "_"
+_OF_TARGET = "target:"
+
+
 class Output(StrEnum):
     """Where the images go, in bake's words."""
 
@@ -102,10 +106,23 @@ class Plan:
         """Every reference that the run makes."""
         return tuple(reference for target in self.targets for reference in target.references)
 
+    def below(self, name: str) -> tuple[str, ...]:
+        """Return the names of the targets whose images a target stands on, at any depth, as they are built alone."""
+        known = {target.name: target for target in (*self.support, *self.targets)}
+        found: dict[str, None] = {}
+        waiting = [known[name]]
+        while waiting:
+            for context in waiting.pop().contexts.values():
+                one = context.removeprefix(_OF_TARGET)
+                if one != context and one not in found:
+                    found[one] = None
+                    waiting.append(known[one])
+        return tuple(one.removeprefix(_SUPPORT) for one in found)
+
 
 def support_name(target: str) -> str:
     """Return the bake target under which an image is what others stand on; no service's begins so."""
-    return f"_{target}"
+    return f"{_SUPPORT}{target}"
 
 
 def make_plan(sources: Sequence[Source], request: Request, *, others: Sequence[Source] = ()) -> Plan:

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from colorama import Fore, Style, just_fix_windows_console
 
-from ..plan.printable import stripped
+from ..plan.printable import for_runner, stripped
 
 GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
 WARN = Fore.YELLOW
@@ -52,15 +52,15 @@ def ready() -> None:
     just_fix_windows_console()
 
 
-def emit(text: str = "") -> None:
-    """Print a line.
+def emit(text: str = "", *, command: bool = False) -> None:
+    """Print a line; in a job of GitHub Actions it is one to the runner only when it is meant as a ``command``.
 
     Raises BrokenPipeError when nobody reads any more, as under ``| head``, and from then on.
     """
     if sys.stdout in _MUTED:
         raise BrokenPipeError
     ready()
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{text if command else for_runner(text)}\n")
     sys.stdout.flush()
 
 
@@ -72,17 +72,17 @@ def mute() -> None:
     _MUTED.add(sys.stdout)
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", *, command: bool = False) -> None:
     """Print a line, as long as somebody reads."""
     try:
-        emit(text)
+        emit(text, command=command)
     except BrokenPipeError:
         mute()
 
 
 def note(text: str) -> None:
     """Print a remark on standard error, where it stays out of what a program reads."""
-    sys.stderr.write(f"note: {text}\n")
+    sys.stderr.write(f"note: {for_runner(text)}\n")
     sys.stderr.flush()
 
 

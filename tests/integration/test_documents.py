@@ -27,6 +27,7 @@ NAMES = (
     "CHANGELOG.md",
     ".github/CONTAINER-BUILD.md",
     ".github/CONTAINER-BUILD-STRATEGY.md",
+    "docs/record.md",
 )
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 GUIDE = TEXTS[".github/CONTAINER-BUILD.md"]
@@ -42,7 +43,7 @@ ELSEWHERE = "run elsewhere"
 # Flags of Invoke itself, which stand before any task.
 CORE = {"--help", "--list", "--print-completion-script"}
 # What the documents name, and is made by a run, or belongs to another repository.
-NOT_HERE = {".container/logs/", "apps/", "docker-bake.override.json"}
+NOT_HERE = {".container/last-run.json", ".container/logs/", "apps/", "docker-bake.override.json"}
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

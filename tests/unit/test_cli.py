@@ -92,17 +92,18 @@ def test_a_folder_that_cannot_be_a_service_is_refused_before_anything_runs(repo:
         cli.collection(repo.root)
 
 
-BUILD = "platforms registry tags jobs builder progress no-cache pull print fail-fast"
+BUILD = "platforms registry tags jobs builder progress no-cache pull print fail-fast json"
 FLAGS = {
-    "container-build": f"services force {BUILD}",
+    "container-build": f"services failed force {BUILD}",
     "container-build-arm64": f"services force {BUILD.removeprefix('platforms ')}",
     "container-build-agent": f"force {BUILD}",
-    "container-plan": "services platforms registry tags json matrix",
-    "container-push": f"services {BUILD}",
-    "container-clean": "dry-run yes",
-    "container-run": "services registry tags detach",
-    "container-stop": "services",
-    "container-config": "init schema",
+    "container-plan": "services platforms registry tags matrix json",
+    "container-push": f"services failed {BUILD}",
+    "container-clean": "dry-run yes json",
+    "container-run": "services registry tags detach json",
+    "container-stop": "services json",
+    "container-config": "init schema json",
+    "container-setup": "down latest-buildx release-builder emulation builder json",
 }
 
 
@@ -114,7 +115,7 @@ def test_help_explains_every_flag(repo: Repo, capsys: pytest.CaptureFixture[str]
     options = said.partition("Options:\n")[2]
     assert namespace[name].__doc__
     assert " ".join(str(namespace[name].__doc__).split()) in " ".join(said.split())
-    explained = re.findall(r"^  -\w(?: STRING)?, --([a-z-]+)(?:=STRING)? {2,}(\S.*)$", options, re.MULTILINE)
+    explained = re.findall(r"^  (?:-\w(?: STRING)?, )?--([a-z-]+)(?:=STRING)? {2,}(\S.*)$", options, re.MULTILINE)
     assert sorted(flag for flag, _ in explained) == sorted(flags.split())
     assert options.count("--") == len(explained)
 

@@ -11,15 +11,21 @@ TABLE = [flag for flag in vars(flags).values() if isinstance(flag, flags.Flag)]
 
 def test_the_body_gets_the_flags_by_name() -> None:
     seen: list[dict[str, Any]] = []
-    made = flags.make_task("x", "Do.", (flags.TAGS, flags.PULL), lambda _, values: seen.append(values))
-    made(Context(), tags="a", pull=True)
-    assert seen == [{"tags": "a", "pull": True}]
+
+    def body(_c: Context, values: dict[str, Any]) -> None:
+        seen.append(values)
+
+    flags.make_task("x", "Do.", (flags.TAGS, flags.PULL), body)(Context(), tags="a", pull=True)
+    assert seen == [{"tags": "a", "pull": True, "task": "x"}]
 
 
 def test_a_task_is_named_and_described_as_asked() -> None:
     made = flags.make_task("container-x", "Do it.", (flags.TAGS,), lambda *_: None)
     assert (made.name, made.__doc__) == ("container-x", "Do it.")
-    assert [(argument.name, argument.help) for argument in made.get_arguments()] == [("tags", flags.TAGS.help)]
+    assert [(argument.name, argument.help) for argument in made.get_arguments()] == [
+        ("tags", flags.TAGS.help),
+        ("json", flags.JSON.help),
+    ]
 
 
 def test_two_tasks_of_the_factory_are_not_the_same() -> None:

@@ -1,0 +1,43 @@
+"""What GitHub Actions gives a job: where its checkout is, and the file of its summary."""
+
+import os
+from pathlib import Path
+
+from ..errors import ConfigError
+
+
+def here() -> bool:
+    """Whether this process runs in a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def folder(root: Path) -> str:
+    """Return where the root lies in the checkout, with forward slashes; nothing where it is the checkout itself."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    if not workspace:
+        return ""
+    there, root = Path(workspace).resolve(), root.resolve()
+    return root.relative_to(there).as_posix() if root.is_relative_to(there) else ""
+
+
+def summary_size() -> int | None:
+    """Return the bytes that the step's summary has already; None where there is no summary to write."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return None
+    try:
+        return Path(path).stat().st_size if Path(path).is_file() else 0
+    except OSError:
+        return 0
+
+
+def append_summary(text: str) -> None:
+    """Add to the step's summary.
+
+    Raises ConfigError where it cannot be written.
+    """
+    try:
+        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"the job's summary cannot be written: {error.strerror}") from error
