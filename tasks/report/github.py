@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..plan.printable import for_runner
 from . import style
 
 LARGEST = 1 << 20  # bytes of a step's summary: of a larger one GitHub shows nothing
@@ -103,7 +104,7 @@ def _annotation(name: str, failure: Mapping[str, Any], folder: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return for_runner(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
