@@ -2,16 +2,16 @@
 
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import demands
+from .decision import Run, Seen, decided, look
 from .draft import draft
-from .engine import api, git, records, trust, workspace
+from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
-from .plan.freshness import Verdict, judge
+from .plan.freshness import Verdict
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
@@ -21,10 +21,9 @@ from .report import progress, style, table
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .draft import Draft
-    from .plan.freshness import Stored
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -47,7 +46,7 @@ def run(
         drawn = _draft(settings, repository, engine, output)
         outline = drawn.outline()
         with recorded(Recording(settings, outline)) as recording:
-            _run(_Run(settings, repository, drawn, outline, engine), recording)
+            _run(Run(settings, repository, drawn, outline, engine), recording)
         return recording.content
 
 
@@ -55,56 +54,6 @@ def _draft(settings: "Settings", repository: "Repository", engine: api.Engine | 
     bundle = trust.bundle(settings.ca, settings.root)
     native = of_machine() if engine is None else engine.native()
     return draft(settings, repository, bundle, native=native, output=output)
-
-
-def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
-    """Return what a build would build, and why, by service; nothing is built.
-
-    Raises ConfigError for what cannot be read, and EngineError without an engine.
-    """
-    engine = api.connect()
-    drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
-    run, seen = _look(_Run(settings, repository, drawn, drawn.outline(), engine))
-    return _verdicts(run, seen.stored)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run, all that it is about."""
-
-    settings: "Settings"
-    repository: "Repository"
-    draft: "Draft"
-    outline: "Plan"
-    engine: api.Engine | None
-
-    @property
-    def store(self) -> api.Engine | None:
-        """The engine whose image store the images go to, where they do."""
-        return None if self.outline.request.output is Output.PUSH else self.engine
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What there was before anything was built."""
-
-    stored: "Mapping[str, Stored]"
-    commit: str | None
-    """The short name of the commit checked out."""
-    require_room: "Callable[[], None]"
-    """Raises EngineError when the engine has too little room to build."""
-
-
-def _look(run: _Run) -> tuple[_Run, _Seen]:
-    """Fingerprint what the builds read, while engine and git answer."""
-    with ThreadPoolExecutor() as pool:
-        stored = None if run.store is None else pool.submit(run.store.stored, run.outline.references)
-        room = None if run.engine is None else pool.submit(demands.require_room, run.engine)
-        commit = pool.submit(git.head, run.repository.root)
-        run = replace(run, draft=run.draft.marked())
-    return run, _Seen(
-        {} if stored is None else stored.result(), commit.result(), (lambda: None) if room is None else room.result
-    )
 
 
 def _definition(plan: "Plan") -> str:
@@ -120,13 +69,11 @@ def _engine(settings: "Settings", output: Output) -> api.Engine | None:
         raise
 
 
-def _run(run: _Run, recording: Recording) -> None:
-    run, seen = _look(run)
-    recording.commit = seen.commit
+def _run(run: Run, recording: Recording) -> None:
+    run, seen = look(run)
+    recording.commit = seen.commit.result()
     recording.fingerprints = {source.service: source.fingerprint for source in run.draft.chosen}
-    verdicts = _verdicts(run, seen.stored)
-    stale = [service for service, verdict in verdicts.items() if not verdict.current]
-    style.say(_headline(run, seen.commit))
+    style.say(_headline(run, recording.commit))
     if run.outline.stand_ins:
         style.say(
             style.paint(
@@ -134,12 +81,15 @@ def _run(run: _Run, recording: Recording) -> None:
             )
         )
     outcomes = recording.outcomes
-    outcomes |= {target.service: _current(run, target, verdicts[target.service]) for target in run.outline.targets}
+    outcomes |= {target.service: _waiting(target) for target in run.outline.targets}
     interrupted = None
-    if stale:
-        interrupted = _build(run, run.draft.plan(stale), seen, outcomes)
-        for service in stale:
-            outcomes[service] = _kept(run, outcomes[service])
+    for verdicts in decided(run, seen):
+        outcomes |= {target.service: _current(run, target, verdicts) for target in _among(run, verdicts)}
+        stale = [service for service, verdict in verdicts.items() if not verdict.current]
+        if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
+            interrupted = _build(run, run.draft.plan(stale), seen, outcomes)
+            for service in stale:
+                outcomes[service] = _kept(run, outcomes[service])
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
     style.say(table.summary(ordered, recording.seconds))
@@ -149,26 +99,18 @@ def _run(run: _Run, recording: Recording) -> None:
     style.say(_next_command(run.outline, run.repository))
 
 
-def _verdicts(run: _Run, stored: "Mapping[str, Stored]") -> "Mapping[str, Verdict]":
-    """Decide what has to be built; what is pushed, or asked for in so many words, always is."""
-    settings, targets = run.settings, run.outline.targets
-    if run.store is None:
-        return {target.service: Verdict() for target in targets}
-    if settings.force or settings.no_cache or settings.pull:
-        return {target.service: Verdict(because=("asked for",)) for target in targets}
-    return {
-        target.service: judge(
-            target, run.draft.marks[target.service], stored, records.read(settings.root, target.service)
-        )
-        for target in targets
-    }
+def _among(run: Run, verdicts: "Mapping[str, Verdict]") -> "Iterator[Target]":
+    return (target for target in run.outline.targets if target.service in verdicts)
 
 
-def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
+def _waiting(target: "Target") -> Outcome:
+    return Outcome(service=target.service, state=State.STOPPED, reference=target.references[0])
+
+
+def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> Outcome:
     """Return the outcome of a service that is up to date, its missing tags made; of another one, that it waits."""
-    outcome = Outcome(
-        service=target.service, state=State.STOPPED, reference=target.references[0], because=verdict.because
-    )
+    verdict = verdicts[target.service]
+    outcome = replace(_waiting(target), because=verdict.because)
     if run.store is None or verdict.image is None:
         return outcome
     for reference in verdict.untagged:
@@ -183,12 +125,12 @@ def _current(run: _Run, target: "Target", verdict: Verdict) -> Outcome:
     )
 
 
-def _build(run: _Run, plan: "Plan", seen: _Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
+def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
     """Build, put into ``outcomes`` what comes of it, and return who ended it, if somebody did."""
     from .engine import buildx
 
     settings, definition = run.settings, _definition(plan)
-    seen.require_room()
+    seen.room.result()
     demands.require_platforms(plan, settings, run.engine)
     with progress.display(settings.progress, plan.services) as display, table.at_hand():
         try:
@@ -201,7 +143,7 @@ def _build(run: _Run, plan: "Plan", seen: _Seen, outcomes: dict[str, Outcome]) -
                     builder=settings.builder,
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
-                    known={reference: image.id for reference, image in seen.stored.items()},
+                    known=lambda: {reference: image.id for reference, image in seen.stored.result().items()},
                     provenance=run.store is None,
                 ),
             )
@@ -215,7 +157,7 @@ def _build(run: _Run, plan: "Plan", seen: _Seen, outcomes: dict[str, Outcome]) -
     return None
 
 
-def _kept(run: _Run, outcome: Outcome) -> Outcome:
+def _kept(run: Run, outcome: Outcome) -> Outcome:
     """Return a build's outcome with what is in the image and was before, and keep that and what the build read."""
     if run.store is None or not outcome.ready:
         return outcome
@@ -228,7 +170,7 @@ def _kept(run: _Run, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _headline(run: _Run, commit: str | None) -> str:
+def _headline(run: Run, commit: str | None) -> str:
     count = len(run.outline.targets)
     return "  ".join(
         (
@@ -240,7 +182,7 @@ def _headline(run: _Run, commit: str | None) -> str:
     )
 
 
-def _raise_failed(outcomes: "Sequence[Outcome]", run: _Run) -> None:
+def _raise_failed(outcomes: "Sequence[Outcome]", run: Run) -> None:
     bad = failed(outcomes)
     if not bad:
         return
@@ -249,7 +191,7 @@ def _raise_failed(outcomes: "Sequence[Outcome]", run: _Run) -> None:
     raise kind(f"{len(bad)} of {len(outcomes)} failed: {kinds}", hint=f"again only what failed: {_again(run)}")
 
 
-def _again(run: _Run) -> str:
+def _again(run: Run) -> str:
     task = "container-push" if run.store is None else "container-build"
     return f"inv {task} --failed{run.settings.again}"
 

@@ -24,10 +24,10 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
 def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Answer:
     """Read the settings, decide what would build, and show it."""
-    from . import pipeline, settings
+    from . import decision, settings
     from .report import preview as report
 
-    decided = pipeline.decide(settings.load(c, repository, values), repository)
+    decided = decision.decide(settings.load(c, repository, values), repository)
     if values["matrix"]:
         report.as_matrix(decided)
     elif not values["json"]:

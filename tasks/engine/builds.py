@@ -4,7 +4,7 @@ import codecs
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,8 +40,8 @@ class Build:
     target: Target
     metadata: Path
     root: Path
-    known: Mapping[str, str]
-    """The ids of the images that the store already has, by reference."""
+    known: Callable[[], Mapping[str, str]]
+    """Tells the ids of the images that the store already had, by reference."""
     listener: Listener
     support: Sequence[Target] = ()
     """Images that others of the run stand on."""
@@ -145,7 +145,7 @@ class Build:
     def _is_known(self, result: Mapping[str, str]) -> bool:
         # An image's id is its manifest's digest in the containerd store, its configuration's in the older one.
         ids = {result.get("containerimage.digest"), result.get("containerimage.config.digest")}
-        known = self.known
+        known = self.known()
         return all(reference in known and known[reference] in ids for reference in self.target.references)
 
 

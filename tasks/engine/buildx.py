@@ -6,8 +6,8 @@ when one fails, and gives no handle for a clean Ctrl-C.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -160,8 +160,8 @@ class Conduct:
     builder: str | None
     jobs: int
     fail_fast: bool
-    known: Mapping[str, str] = field(default_factory=dict)
-    """The ids of the images that the store already has, by reference."""
+    known: Callable[[], Mapping[str, str]] = dict
+    """Tells the ids of the images that the store already had, by reference."""
     provenance: bool = True
     """Whether the images get one."""
 

@@ -33,6 +33,19 @@ class Verdict:
         return self.image is not None
 
 
+def changed(mark: Mark, before: Mapping[str, Any] | None) -> Verdict | None:
+    """Return why a service has to be built whatever the store has; None where only the store can tell.
+
+    ``before``: what the last build here read, as its record has it.
+    """
+    if mark.inputs is None:
+        return Verdict(because=(mark.always,))
+    said = None if before is None else before.get("fingerprint")
+    if not isinstance(said, str) or said == mark.inputs.fingerprint:
+        return None
+    return Verdict(because=_differing(said, mark, before))
+
+
 def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapping[str, Any] | None) -> Verdict:
     """Hold what the store has against what a build would read now.
 

@@ -75,7 +75,7 @@ def build(
     repo: Repo, planned: Plan, heard: Heard | None = None, known: dict[str, str] | None = None
 ) -> tuple[Outcome, ...]:
     workspace.prepare(repo.root)
-    conduct = buildx.Conduct(root=repo.root, builder=None, jobs=2, fail_fast=False, known=known or {})
+    conduct = buildx.Conduct(root=repo.root, builder=None, jobs=2, fail_fast=False, known=lambda: known or {})
     return buildx.build(planned, "{}", heard or Heard(), conduct)
 
 

@@ -1,7 +1,7 @@
 import json
 
 from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
-from tasks.plan.freshness import Stored, judge
+from tasks.plan.freshness import Stored, changed, judge
 from tasks.plan.platforms import Platform
 from tasks.plan.targets import PLATFORMS_LABEL, Target
 
@@ -42,3 +42,17 @@ def test_what_differs_is_named_and_that_all_of_the_context_counts() -> None:
 def test_names_of_different_images_are_not_current() -> None:
     verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW), NAMES[1]: stored(NOW, "sha256:2")}, None)
     assert verdict.because == ("its tags name different images",)
+
+
+def test_what_differs_from_the_last_build_has_to_be_built_whatever_the_store_has() -> None:
+    verdict = changed(Mark(NOW), RECORD)
+    assert verdict is not None
+    assert (verdict.because, verdict.current) == (("a/x changed",), False)
+    always = changed(Mark(None, always="its base is not pinned"), RECORD)
+    assert always is not None
+    assert always.because == ("its base is not pinned",)
+
+
+def test_only_the_store_can_tell_where_nothing_differs_or_no_record_is_there() -> None:
+    for before in (None, {}, {"fingerprint": 5}, {"fingerprint": NOW.fingerprint}):
+        assert changed(Mark(NOW), before) is None

@@ -1,0 +1,112 @@
+"""What has to be built, and why: what the builds read, held against what the engine has and the last builds read."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from . import demands
+from .draft import draft
+from .engine import api, git, records
+from .plan.freshness import Verdict, changed, judge
+from .plan.targets import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from .draft import Draft
+    from .plan.freshness import Stored
+    from .plan.targets import Plan, Target
+    from .services import Repository
+    from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, all that it is about."""
+
+    settings: "Settings"
+    repository: "Repository"
+    draft: "Draft"
+    outline: "Plan"
+    engine: api.Engine | None
+
+    @property
+    def store(self) -> api.Engine | None:
+        """The engine whose image store the images go to, where they do."""
+        return None if self.outline.request.output is Output.PUSH else self.engine
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there was before anything was built."""
+
+    stored: "Future[Mapping[str, Stored]]"
+    commit: "Future[str | None]"
+    """The short name of the commit checked out."""
+    room: "Future[None]"
+    """Raises EngineError when the engine has too little room to build."""
+
+
+def look(run: Run) -> tuple[Run, Seen]:
+    """Fingerprint what the builds read, while engine and git answer."""
+    store, engine = run.store, run.engine
+    pool = ThreadPoolExecutor()
+    seen = Seen(
+        stored=pool.submit(lambda: {} if store is None else store.stored(run.outline.references)),
+        commit=pool.submit(git.head, run.repository.root),
+        room=pool.submit(lambda: None if engine is None else demands.require_room(engine)),
+    )
+    pool.shutdown(wait=False)
+    return replace(run, draft=run.draft.marked()), seen
+
+
+def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
+    """Return what a build would build, and why, by service; nothing is built.
+
+    Raises ConfigError for what cannot be read, and EngineError without an engine.
+    """
+    engine = api.connect()
+    drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
+    run, seen = look(Run(settings, repository, drawn, drawn.outline(), engine))
+    return _verdicts(run, run.outline.targets, seen.stored.result())
+
+
+def decided(run: Run, seen: Seen) -> "Iterator[Mapping[str, Verdict]]":
+    """Decide what has to be built: while the store is still asked, first what its answer would not change."""
+    certain = {} if seen.stored.done() else _certain(run)
+    if certain:
+        yield certain
+    rest = [target for target in run.outline.targets if target.service not in certain]
+    if rest:
+        yield _verdicts(run, rest, seen.stored.result())
+
+
+def _certain(run: Run) -> "Mapping[str, Verdict]":
+    """Return what has to be built whatever the store has: what is asked for, and what differs from the last build."""
+    found = {}
+    for target in run.outline.targets:
+        asked = _asked_for(run)
+        before = None if asked is not None else records.read(run.settings.root, target.service)
+        verdict = asked or changed(run.draft.marks[target.service], before)
+        if verdict is not None:
+            found[target.service] = verdict
+    return found
+
+
+def _asked_for(run: Run) -> Verdict | None:
+    """Return why everything is built, where that is so: what is pushed, or asked for in so many words, always is."""
+    settings = run.settings
+    if run.store is None:
+        return Verdict()
+    return Verdict(because=("asked for",)) if settings.force or settings.no_cache or settings.pull else None
+
+
+def _verdicts(run: Run, targets: "Sequence[Target]", stored: "Mapping[str, Stored]") -> "Mapping[str, Verdict]":
+    """Decide what has to be built."""
+    asked = _asked_for(run)
+    return {
+        target.service: asked
+        or judge(target, run.draft.marks[target.service], stored, records.read(run.settings.root, target.service))
+        for target in targets
+    }
