@@ -41,7 +41,12 @@ class Recording:
         return time.monotonic() - self._began
 
     def close(self, ending: record.Ending) -> None:
-        """Make the record and keep it; where it cannot be kept, say so: what was built is built."""
+        """Make the record and keep it; where it cannot be kept, say so: what was built is built.
+
+        A run of which nothing had come yet leaves the last record: it says what is left to do.
+        """
+        if not self.outcomes:
+            return
         root = self.settings.root
         self.content = record.make(
             self._run(), self._parts(), ending, seconds=self.seconds, before=records.read_last(root)
