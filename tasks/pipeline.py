@@ -23,7 +23,6 @@ from .services import read_dockerfile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .draft import Draft
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -36,24 +35,20 @@ def run(
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
+    bundle = trust.bundle(settings.ca, settings.root)
     if print_only:
-        drawn = _draft(settings, repository, None, output).marked()
+        drawn = draft(settings, repository, bundle, native=of_machine(), output=output).marked()
         sys.stdout.write(_definition(drawn.plan(drawn.outline().services)))
         sys.stdout.flush()
         return None
     with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
         engine = _engine(settings, output)
-        drawn = _draft(settings, repository, engine, output)
+        native = of_machine() if engine is None else engine.native()
+        drawn = draft(settings, repository, bundle, native=native, output=output)
         outline = drawn.outline()
         with recorded(Recording(settings, outline)) as recording:
             _run(Run(settings, repository, drawn, outline, engine), recording)
         return recording.content
-
-
-def _draft(settings: "Settings", repository: "Repository", engine: api.Engine | None, output: Output) -> "Draft":
-    bundle = trust.bundle(settings.ca, settings.root)
-    native = of_machine() if engine is None else engine.native()
-    return draft(settings, repository, bundle, native=native, output=output)
 
 
 def _definition(plan: "Plan") -> str:

@@ -69,7 +69,8 @@ def _hear(event: str, words: tuple[Any, ...]) -> None:
             _seen.written.append(_real(words[0]))
         _refuse_endless(words[0])
     elif event in _CHANGES:
-        _seen.written.extend(_real(words[at], follow=False) for at in _CHANGES[event])
+        # A number is a file that is open, so it was heard of by its name.
+        _seen.written.extend(_real(words[at], follow=False) for at in _CHANGES[event] if not isinstance(words[at], int))
 
 
 def _start(seen: Seen, program: object, argv: object) -> None:
