@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def _real(path: Any, *, follow: bool = True) -> str:  # noqa: ANN401 - whatever 
 
 def install() -> None:
     """Begin to hear; a hook stays for as long as the process."""
+    import_module("filelock")  # which tries the temporary folder when it is loaded
     sys.addaudithook(_hear)
 
 
