@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, preview, programs, push, run, setup
+from . import build, clean, config, configuration, preview, programs, push, run, setup, verify
 from .discovery import discover
 
 
@@ -25,6 +25,7 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
         *preview.tasks(repository),
         *push.tasks(repository),
         *run.tasks(repository),
+        *verify.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
         *config.tasks(repository),

@@ -63,23 +63,37 @@ SERVICE_SETTINGS = (
     Setting("local_args", "The same, only for images that are loaded here; a push has none of them.", "none", "{}"),
     Setting("port", "Where it listens.", "its stage's first EXPOSE", "8080"),
     Setting("budget", "The size that its image is held against.", "none", "100MB"),
-    Setting("health", "The path that container-run asks where the image has no HEALTHCHECK.", "none", "/health"),
+    Setting(
+        "health",
+        "The path that container-verify asks, and container-run where the image has no HEALTHCHECK.",
+        "none",
+        "/health",
+    ),
     Setting(
         "slow",
-        "A path whose answer takes some seconds: what a verification asks while it stops the service; "
-        "container-run does not.",
+        "A path whose answer takes some seconds: what container-verify asks while it stops the service.",
         "none",
         "/slow?seconds=3",
     ),
-    Setting("memory", "What container-run lets it have, without any swap.", "no limit", "256MB"),
+    Setting("ready", "The path that tells its version and revision as JSON.", "/ready, where it answers", "/version"),
+    Setting("metrics", "The path of its Prometheus metrics.", "/metrics, where it answers", "/internal/metrics"),
+    Setting("skip_checks", "Checks of container-verify that do not apply to it.", "none", "static", several=True),
+    Setting(
+        "memory",
+        "What container-run and container-verify let it have, without any swap.",
+        "no limit; 64MB in container-verify",
+        "256MB",
+    ),
     Setting(
         "tmpfs",
-        "Folders that it may write under container-run, in memory; the rest cannot be written.",
+        "Folders that it may write under container-run and container-verify, in memory; the rest cannot be written.",
         "none",
         "/run/app,/var/cache/app",
         several=True,
     ),
-    Setting("env", "Environment of container-run alone, key: value.", "none", "{LOG_LEVEL: debug}"),
+    Setting(
+        "env", "Environment of container-run and container-verify alone, key: value.", "none", "{LOG_LEVEL: debug}"
+    ),
 )
 MAPPINGS = frozenset({"args", "local_args", "env"})
 """Settings of a service that hold key: value lines of their own."""

@@ -35,6 +35,9 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
         health=_address_path(entry.get("health"), f"{place}.health"),
         slow=_address_path(entry.get("slow"), f"{place}.slow"),
+        ready=_address_path(entry.get("ready"), f"{place}.ready"),
+        metrics=_address_path(entry.get("metrics"), f"{place}.metrics"),
+        skip_checks=_checks(entry.get("skip_checks"), f"{place}.skip_checks"),
         memory=_memory(entry.get("memory"), f"{place}.memory"),
         tmpfs=_folders(entry.get("tmpfs"), f"{place}.tmpfs"),
         env=_environment(entry.get("env"), f"{place}.env"),
@@ -75,6 +78,33 @@ def _address_path(value: object, place: str) -> str | None:
             hint="it begins with / and has neither spaces nor letters beyond ASCII: /health",
         )
     return str(value)
+
+
+def _checks(value: object, place: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return check_names(
+        tuple(str(item) for item in (value if isinstance(value, list) else str(value).split(","))), place
+    )
+
+
+def check_names(names: tuple[str, ...], place: str) -> tuple[str, ...]:
+    """Return names of checks as they are; ``place`` is named in errors.
+
+    Raises ConfigError for one that there is not, with the nearest.
+    """
+    from .plan.checks import NAMES
+
+    for name in names:
+        if name not in NAMES:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, NAMES, n=1)
+            raise ConfigError(
+                f"{place}: there is no check {name!r}",
+                hint=f"did you mean {near[0]}?" if near else f"choose from {', '.join(NAMES)}",
+            )
+    return names
 
 
 def _memory(value: object, place: str) -> int | None:

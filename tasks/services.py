@@ -34,6 +34,12 @@ class Service:
     """The path that answers 2xx when it is well."""
     slow: str | None = None
     """A path whose answer takes some seconds."""
+    ready: str | None = None
+    """The path that tells its version and revision as JSON."""
+    metrics: str | None = None
+    """The path of its Prometheus metrics."""
+    skip_checks: tuple[str, ...] = ()
+    """Checks of a verification that do not apply to it."""
     memory: int | None = None
     """Bytes that its container may have."""
     tmpfs: tuple[str, ...] = ()

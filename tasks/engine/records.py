@@ -1,4 +1,4 @@
-"""What the last build of each service read and made, and the record of the last run, both below ``.container/``."""
+"""What the last build of each service read and made, and the records of the last runs, all below ``.container/``."""
 
 import contextlib
 import json
@@ -11,15 +11,16 @@ from ..errors import ConfigError
 from . import workspace
 
 LAST = f"{workspace.FOLDER}/last-run.json"
+INPUTS, VERIFIED = "inputs", "verified"
 
 
-def _path(root: Path, service: str) -> Path:
-    return root / workspace.FOLDER / "inputs" / f"{service}.json"
+def _path(root: Path, service: str, kind: str) -> Path:
+    return root / workspace.FOLDER / kind / f"{service}.json"
 
 
-def read(root: Path, service: str) -> Mapping[str, Any] | None:
+def read(root: Path, service: str, kind: str = INPUTS) -> Mapping[str, Any] | None:
     """Return a service's record; None where there is none that can be used."""
-    return _read(_path(root, service))
+    return _read(_path(root, service, kind))
 
 
 def read_last(root: Path) -> Mapping[str, Any] | None:
@@ -42,15 +43,15 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def write(root: Path, service: str, record: Mapping[str, Any]) -> None:
+def write(root: Path, service: str, record: Mapping[str, Any], kind: str = INPUTS) -> None:
     """Keep a service's record, whole or not at all.
 
     Raises ConfigError where the checkout cannot be written.
     """
     try:
-        _write(root, _path(root, service), json.dumps(record, ensure_ascii=True))
+        _write(root, _path(root, service, kind), json.dumps(record, ensure_ascii=True))
     except OSError as error:
-        raise ConfigError(f"{workspace.FOLDER}/inputs/{service}.json cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{workspace.FOLDER}/{kind}/{service}.json cannot be written: {error.strerror}") from error
 
 
 def write_last(root: Path, text: str) -> None:
@@ -64,6 +65,17 @@ def write_last(root: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             (root / LAST).unlink(missing_ok=True)
         raise ConfigError(f"{LAST} cannot be written: {error.strerror}") from error
+
+
+def write_file(root: Path, name: str, text: str) -> None:
+    """Write a file of the folder, whole or not at all.
+
+    Raises ConfigError where the checkout cannot be written.
+    """
+    try:
+        _write(root, root / workspace.FOLDER / name, text)
+    except OSError as error:
+        raise ConfigError(f"{workspace.FOLDER}/{name} cannot be written: {error.strerror}") from error
 
 
 def _write(root: Path, path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ from ..errors import ConfigError, Interrupted
 
 FOLDER = ".container"
 _IGNORE_ALL = "*\n"
+_FOLDERS = ("logs", "inputs", "verified")
 
 
 def log_path(service: str) -> str:
@@ -23,14 +24,14 @@ def prepare(root: Path) -> Path:
     Raises ConfigError where the checkout cannot be written.
     """
     folder = root / FOLDER
-    for place in (folder, folder / "logs", folder / "inputs"):
+    for place in (folder, *(folder / name for name in _FOLDERS)):
         if place.is_symlink():
             raise ConfigError(
                 f"{place.relative_to(root)} is a link, and what is written there would land elsewhere",
                 hint=f"rm {place.relative_to(root)}",
             )
     try:
-        for name in ("logs", "inputs"):
+        for name in _FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"  # for repositories that do not ignore the folder themselves
         if not os.path.lexists(ignore):
@@ -68,6 +69,20 @@ def fresh(path: Path) -> BinaryIO:
     return path.open("xb")
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Write a file of the folder, whole or not at all.
+
+    Raises ConfigError where it cannot be written.
+    """
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with fresh(new) as file:
+            file.write(text.encode(errors="replace"))
+        new.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{FOLDER}/{path.name} cannot be written: {error.strerror}") from error
+
+
 def write_new(root: Path, name: str, text: str) -> Path:
     """Write a file at the root that is not there yet, and return its path.
 
@@ -85,11 +100,14 @@ def write_new(root: Path, name: str, text: str) -> Path:
 
 
 @contextlib.contextmanager
-def alone(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Let one run at a time build in this checkout; ``waiting`` is called when another one does."""
+def alone(root: Path, waiting: Callable[[], None], name: str = "lock") -> Iterator[None]:
+    """Let one run at a time build in this checkout; ``waiting`` is called when another one does.
+
+    ``name`` is the lock's file: runs of another kind have their own.
+    """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(prepare(root) / "lock")
+    lock = FileLock(prepare(root) / name)
     try:
         try:
             lock.acquire(timeout=0)
@@ -99,7 +117,7 @@ def alone(root: Path, waiting: Callable[[], None]) -> Iterator[None]:
     except KeyboardInterrupt:
         raise Interrupted("stopped while waiting for the other run") from None
     except OSError as error:
-        raise ConfigError(f"{FOLDER}/lock cannot be taken: {error.strerror}") from error
+        raise ConfigError(f"{FOLDER}/{name} cannot be taken: {error.strerror}") from error
     try:
         yield
     finally:

@@ -208,20 +208,33 @@ def exposed_port(text: str, stage: str | None = None) -> int | None:
 
 def _of_image(text: str, stage: str | None) -> Iterator[Instruction]:
     """Yield the instructions of a stage, then those of the stages that it stands on."""
+    for found in image_stages(text, stage)[0]:
+        yield from found
+
+
+def image_stages(text: str, stage: str | None = None) -> tuple[tuple[tuple[Instruction, ...], ...], str | None]:
+    """Return the instructions of a stage, by default the last, of the one that it stands on, and so on down.
+
+    Beside them stands the image from outside that the lowest of them is made from, as written;
+    None where there is no such stage.
+    """
     stages: list[tuple[str, str, list[Instruction]]] = []
     for instruction in instructions(text):
         if instruction.name == "FROM":
             words = [word for word in instruction.value.split() if not word.startswith("--")]
             name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
-            stages.append((name, words[0].lower() if words else "", []))
+            stages.append((name, words[0] if words else "", []))
         elif stages:
             stages[-1][2].append(instruction)
     wanted, end = (stage or "").lower(), len(stages)
     number = int(wanted) if re.fullmatch(r"[0-9]{1,9}", wanted) and int(wanted) < end else end - 1
     if wanted and not wanted.isdigit():
         number = next((index for index, (name, _, _) in enumerate(stages) if name == wanted), -1)
+    found: list[tuple[Instruction, ...]] = []
+    below = None
     while number >= 0:
-        _, below, found = stages[number]
-        yield from found
+        _, below, own = stages[number]
+        found.append(tuple(own))
         # Only what stands above can be meant: a later stage of the same name is none to stand on.
-        number = next((index for index in reversed(range(number)) if stages[index][0] == below), -1)
+        number = next((index for index in reversed(range(number)) if stages[index][0] == below.lower()), -1)
+    return tuple(found), below

@@ -33,6 +33,7 @@ ALWAYS = [
     "container-run",
     "container-setup",
     "container-stop",
+    "container-verify",
 ]
 # asyncio is in the list for an Invoke that does not load it itself.
 HEAVY = ("python_on_whales", "docker", "rich", "asyncio", "requests", "filelock", "platformdirs", "pydantic")
@@ -102,6 +103,7 @@ FLAGS = {
     "container-clean": "dry-run yes json",
     "container-run": "services registry tags detach json",
     "container-stop": "services json",
+    "container-verify": "services platforms registry tags image require skip json",
     "container-config": "init schema json",
     "container-setup": "down latest-buildx release-builder emulation builder json",
 }

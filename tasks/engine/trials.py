@@ -1,0 +1,185 @@
+"""Try an image: start, ask, stop, kill and start it again, and write down what happens."""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..plan.conditions import SETTLED, Health
+from ..plan.evidence import Answer, Image, Runs, Start, Stop, Subject
+from .specimens import Network, Specimen
+
+if TYPE_CHECKING:
+    from .relay import Relay
+
+PATIENCE = 60.0  # seconds that a start may take
+USUAL = "1000:1000"
+_LOOK = 0.2  # seconds between two looks
+_ANSWER = 5.0  # seconds that an answer may take
+_SLOW = 20.0  # and one that is slow on purpose
+_UNDER_WAY = 0.6  # seconds until a request is surely in flight
+_STUCK = 12.0  # seconds in which a stopped process has to be noticed: a look every second, each of at most five
+_END = 6.0  # seconds until a container that does not end is killed
+_LINES = 8
+_FOREIGN = "exec format error"
+
+
+class Over(Exception):  # noqa: N818 - no error: a person has had enough
+    """The run is being stopped."""
+
+
+def run(network: Network, subject: Subject, image: Image, *, foreign: bool, going: Callable[[], bool]) -> Runs:
+    """Try an image in every way.
+
+    ``foreign``: whether the engine needs emulation for it; ``going`` says whether to go on.
+    Raises Over when not, and EngineError.
+    """
+    return _Trial(network, subject, image, foreign=foreign, going=going).run()
+
+
+class _Trial:
+    def __init__(
+        self, network: Network, subject: Subject, image: Image, *, foreign: bool, going: Callable[[], bool]
+    ) -> None:
+        self._network, self._subject, self._image = network, subject, image
+        self._foreign, self._going = foreign, going
+        self._relay: Relay | None = network.relay if subject.port is not None else None
+
+    def run(self) -> Runs:
+        subject, paths = self._subject, self._subject.paths
+        deaf = (
+            "no image here has nc or bash to ask it with: docker pull busybox"
+            if self._network.relay is None and subject.port is not None
+            else ""
+        )
+        specimen = self._network.specimen(subject, self._image, USUAL)
+        first = self._start(specimen)
+        if self._foreign and first.fault and _FOREIGN in "\n".join((first.fault, *first.lines)):
+            return Runs(
+                impossible=f"{subject.platform} does not run on this engine: inv container-setup --emulation",
+                user=USUAL,
+            )
+        ready = metrics = again = stop = other = None
+        stuck = None
+        if not first.fault:
+            ready, metrics = self._get(paths.ready), self._get(paths.metrics)
+        user = str(random.SystemRandom().randint(100_000, 2_000_000_000))
+        if first.well:
+            stuck = self._stuck(specimen) if first.health is Health.HEALTHY else None
+            again = self._again(specimen)
+            if again.well:
+                stop = self._stop(specimen)
+            specimen.remove()
+            specimen = self._network.specimen(subject, self._image, user)
+            other = self._start(specimen)
+            if stop is None and other.well:
+                stop = self._stop(specimen)
+        specimen.remove()
+        return Runs(
+            deaf=deaf,
+            user=f"uid {USUAL.partition(':')[0]}",
+            first=first,
+            ready=ready,
+            metrics=metrics,
+            stuck=stuck,
+            again=again,
+            stop=stop,
+            other_user=f"uid {user}",
+            other=other,
+        )
+
+    def _require(self) -> None:
+        if not self._going():
+            raise Over
+
+    def _get(self, path: str | None, seconds: float = _ANSWER) -> Answer | None:
+        self._require()
+        port = self._subject.port
+        if self._relay is None or path is None or port is None:
+            return None
+        return self._relay.get(port, path, seconds)
+
+    def _start(self, specimen: Specimen) -> Start:
+        """Start it, and wait until all that can be asked is well, or until it cannot be any more."""
+        self._require()
+        fault = specimen.start()
+        began = time.monotonic()
+        if fault:
+            return Start(fault=fault)
+        healthy = answered = None
+        answer: Answer | None = None
+        while True:
+            self._require()
+            state = specimen.seen()
+            passed = time.monotonic() - began
+            if not state.running:
+                how = "was killed: out of memory" if state.out_of_memory else "ended"
+                return Start(
+                    fault=f"{how} after {passed:.1f} s with exit code {state.code}", lines=specimen.last_lines(_LINES)
+                )
+            if healthy is None and state.health is Health.HEALTHY:
+                healthy = passed
+            if answered is None:
+                answer = self._get(self._subject.paths.health)
+                if answer is not None and answer.well:
+                    answered = time.monotonic() - began
+            waiting = (state.health is not Health.NONE and healthy is None) or (answer is not None and answered is None)
+            if passed >= PATIENCE or not (waiting or (healthy is None and answered is None and passed < SETTLED)):
+                break
+            time.sleep(_LOOK)
+        start = Start(
+            health=Health.HEALTHY if healthy is not None else state.health,
+            probe=state.probe,
+            healthy=healthy,
+            answer=answer,
+            answered=answered,
+            allowed=PATIENCE,
+        )
+        return start if start.well else replace(start, lines=specimen.last_lines(_LINES))
+
+    def _stuck(self, specimen: Specimen) -> float | None:
+        """Stop its process, and return the seconds until its health says so; it is not continued."""
+        self._require()
+        specimen.signal("SIGSTOP")
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < _STUCK:
+            self._require()
+            if specimen.seen().health is Health.UNHEALTHY:
+                return passed
+            time.sleep(_LOOK)
+        return None
+
+    def _again(self, specimen: Specimen) -> Start:
+        specimen.signal("SIGKILL")
+        self._ended(specimen, time.monotonic(), _END)
+        return self._start(specimen)
+
+    def _stop(self, specimen: Specimen) -> Stop:
+        """Send it its stop signal while a slow request is in flight, where there is one."""
+        name = self._image.stop_signal or "SIGTERM"
+        with ThreadPoolExecutor(1) as pool:
+            request = (
+                None if self._subject.paths.slow is None else pool.submit(self._get, self._subject.paths.slow, _SLOW)
+            )
+            if request is not None:
+                time.sleep(_UNDER_WAY)
+            before = request is not None and request.done()
+            began = time.monotonic()
+            specimen.signal(name)
+            seconds = self._ended(specimen, began, _END)
+            code = specimen.seen().code if seconds is not None else None
+            if seconds is None:
+                specimen.signal("SIGKILL")
+            answer = None if request is None else request.result()
+        return Stop(signal=name, seconds=seconds, code=code, answer=answer, before=before)
+
+    def _ended(self, specimen: Specimen, began: float, most: float) -> float | None:
+        """Wait until it does not run, and return the seconds since; None when it still does."""
+        while (passed := time.monotonic() - began) < most:
+            self._require()
+            if not specimen.seen().running:
+                return passed
+            time.sleep(_LOOK / 2)
+        return None

@@ -1,0 +1,84 @@
+"""What a Dockerfile says its image has: user, ports, labels, stop signal and base."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from .dockerfile import Instruction, expand, image_stages
+from .evidence import Declared
+
+# What the tasks decide for each build: a label with one of them is not the Dockerfile's own.
+_DECIDED = ("VERSION", "REVISION")
+
+
+def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
+    """Return what the image of a stage, by default of the last, has to have; ``args`` are its build arguments.
+
+    What holds a variable that only BuildKit knows is left out.
+    """
+    stages, base = image_stages(text, stage)
+    known = {name: value for name, value in args.items() if name not in _DECIDED}
+    for instruction in _global_args(text):
+        _learn(instruction, known, args)
+    user = stop_signal = None
+    ports: dict[str, None] = {}
+    labels: dict[str, str] = {}
+    for instruction in (one for instructions in reversed(stages) for one in instructions):
+        if instruction.name in {"ARG", "ENV"}:
+            _learn(instruction, known, args)
+        elif instruction.name == "USER":
+            user = expand(instruction.value, known)
+        elif instruction.name == "STOPSIGNAL":
+            stop_signal = expand(instruction.value, known)
+        elif instruction.name == "EXPOSE":
+            words = (expand(word, known) for word in instruction.value.split())
+            ports |= dict.fromkeys(word if "/" in word else f"{word}/tcp" for word in words if word and "-" not in word)
+        elif instruction.name == "LABEL":
+            for name, value in _pairs(instruction.value):
+                labels.pop(name, None)
+                if (whole := expand(value, known)) is not None:
+                    labels[name] = whole
+    written = None if base is None else expand(base, known)
+    return Declared(
+        user=user,
+        ports=tuple(ports),
+        labels=labels,
+        stop_signal=stop_signal,
+        base=None if written == "scratch" else written,
+        from_scratch=written == "scratch",
+    )
+
+
+def _global_args(text: str) -> Iterator[Instruction]:
+    from .dockerfile import instructions
+
+    for instruction in instructions(text):
+        if instruction.name == "FROM":
+            return
+        if instruction.name == "ARG":
+            yield instruction
+
+
+def _learn(instruction: Instruction, known: dict[str, str], args: Mapping[str, str]) -> None:
+    for name, written in _pairs(instruction.value):
+        value = expand(written, known)
+        if instruction.name == "ARG" and (name in args or name in _DECIDED):
+            continue
+        if value is None:
+            known.pop(name, None)
+        else:
+            known[name] = value
+
+
+def _pairs(value: str) -> Iterator[tuple[str, str]]:
+    try:
+        words = shlex.split(value)
+    except ValueError:  # a quote that never ends: BuildKit says so
+        return
+    if words and "=" not in words[0]:  # the old form: name, and all the rest is its value
+        if len(words) > 1:
+            yield words[0], " ".join(words[1:])
+        return
+    for word in words:
+        name, equals, rest = word.partition("=")
+        if equals:
+            yield name, rest

@@ -1,0 +1,115 @@
+"""What has no place in an image: keys, tokens, environment files, histories, build tools.
+
+Conservative: only what can hardly be anything else. A private key counts with its body, not
+for the words that a TLS library carries; a token by the prefix that its issuer gives it for
+this very purpose, with the length that it has. Names count where the tool that writes the
+file puts it. What a tool calls an example does not.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from .elf import Bytes
+from .evidence import Leak
+
+# Literal beginning: the whole. The first is looked for, as it is far quicker; the second decides.
+_CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
+    (literal, re.compile(pattern), what)
+    for literal, pattern, what in (
+        (
+            b"PRIVATE KEY-----",
+            rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----\s+(?:[A-Za-z-]+: [^\n]*\s+)*[A-Za-z0-9+/]{40}",
+            "a private key",
+        ),
+        (b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: \S", "a private key"),
+        (b"AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[0-9A-Z]{58}", "a private key"),
+        (b"AKIA", rb"(?<![A-Za-z0-9+/=])AKIA[0-9A-Z]{16}(?![A-Za-z0-9+/=])", "an AWS access key"),
+        (b"ghp_", rb"(?<![A-Za-z0-9_])ghp_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
+        (b"gho_", rb"(?<![A-Za-z0-9_])gho_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
+        (b"ghs_", rb"(?<![A-Za-z0-9_])ghs_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
+        (b"github_pat_", rb"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}", "a GitHub token"),
+        (b"glpat-", rb"(?<![A-Za-z0-9_])glpat-[A-Za-z0-9_-]{20}", "a GitLab token"),
+        (b"xoxb-", rb"xoxb-\d{10,13}-\d{10,13}-[A-Za-z0-9]{24}", "a Slack token"),
+        (b"sk_live_", rb"(?<![A-Za-z0-9_])sk_live_[A-Za-z0-9]{24,}", "a Stripe key"),
+        (b"npm_", rb"(?<![A-Za-z0-9_])npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "an npm token"),
+        (b"pypi-AgEIcHlwaS5vcmc", rb"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "a PyPI token"),
+        (b"dckr_pat_", rb"dckr_pat_[A-Za-z0-9_-]{27}", "a Docker token"),
+        (b"AIza", rb"(?<![A-Za-z0-9_-])AIza[0-9A-Za-z_-]{35}(?![A-Za-z0-9_-])", "a Google API key"),
+        (b'"auths"', rb'"auths"\s*:\s*\{[^}]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"', "a registry login"),
+    )
+)
+_EXAMPLE = re.compile(r"[._-](?:example|sample|template|dist|defaults?)$")
+_SECRET_FILES: Mapping[str, str] = {
+    ".netrc": "logins",
+    "_netrc": "logins",
+    ".git-credentials": "git logins",
+    ".pgpass": "database logins",
+    ".htpasswd": "logins",
+    ".vault-token": "a Vault token",
+    "id_rsa": "a private key",
+    "id_dsa": "a private key",
+    "id_ecdsa": "a private key",
+    "id_ed25519": "a private key",
+}
+_SECRET_ENDINGS = ("/.aws/credentials", "/.kube/config", "/.cargo/credentials.toml", "/.config/gh/hosts.yml")
+_HISTORIES = re.compile(
+    r"\.(?:bash|ash|zsh|sh|fish|python|node_repl|psql|mysql|sqlite|rediscli|irb|php)_?history|\.lesshst|\.viminfo"
+)
+_REPOSITORIES = frozenset({".git", ".hg", ".svn"})
+_TOOLS = frozenset(
+    {
+        *("cc", "gcc", "c++", "g++", "clang", "clang++", "ld", "ld.lld", "ld.bfd", "ld.gold", "tcc"),
+        *("make", "gmake", "cmake", "ninja", "meson", "bazel", "m4", "autoconf", "automake"),
+        *("go", "gofmt", "rustc", "cargo", "rustup", "javac", "mvn", "gradle", "ghc", "zig", "nasm", "yasm"),
+        *("git", "hg", "svn"),
+    }
+)
+_TOOL_FOLDERS = frozenset({"bin", "sbin"})
+_VARIABLE = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$", re.IGNORECASE
+)
+
+
+def secret_name(path: str) -> Leak | None:
+    """Return what the name of a file, from the root, says of a secret in it; None for one that says nothing."""
+    name = path.rpartition("/")[2]
+    lower = name.lower()
+    if (lower == ".env" or lower.startswith(".env.")) and not _EXAMPLE.search(lower):
+        return Leak(path, "an environment file")
+    what = _SECRET_FILES.get(lower)
+    if what is None and f"/{path}".endswith(_SECRET_ENDINGS):
+        what = "logins"
+    return None if what is None else Leak(path, what)
+
+
+def secrets_within(path: str, content: Bytes) -> Iterator[Leak]:
+    """Yield what the content of a file holds, each kind once; never the secret itself."""
+    seen: set[str] = set()
+    for literal, pattern, what in _CONTENT:
+        if what not in seen and _holds(content, literal) and pattern.search(content):  # type: ignore[call-overload]
+            seen.add(what)
+            yield Leak(path, what)
+
+
+def _holds(content: Bytes, literal: bytes) -> bool:
+    found: int = content.find(literal)  # type: ignore[attr-defined]  # bytes and mmap have it, and no protocol of them
+    return found >= 0
+
+
+def secret_variable(name: str, value: str) -> Leak | None:
+    """Return what a variable that every container gets gives away; None for one without a value."""
+    return Leak(f"ENV {name}", "a value that should be secret") if value and _VARIABLE.search(name) else None
+
+
+def leftover(path: str, *, executable: bool) -> Leak | None:
+    """Return what a file is that only a build or a person at a shell leaves behind; None for any other."""
+    above, _, name = path.rpartition("/")
+    folders = above.split("/")
+    if _HISTORIES.fullmatch(name):
+        return Leak(path, "the history of a shell or a tool")
+    repository = next((one for one in (*folders, name) if one in _REPOSITORIES), None)
+    if repository is not None:
+        return Leak(f"{path.partition(repository)[0]}{repository}", "the history of the sources")
+    if executable and folders[-1] in _TOOL_FOLDERS and name in _TOOLS:
+        return Leak(path, "a build tool")
+    return None

@@ -1,0 +1,271 @@
+"""The flow behind container-verify: choose the images, try each, judge what was seen, report."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from . import pipeline, subjects
+from .engine import api, git, layers, manifests, pulls, records, trials, workspace
+from .engine.interrupts import Interrupts
+from .engine.specimens import Specimens
+from .errors import BuildError, Interrupted, VerifyError
+from .plan import checks
+from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown
+from .plan.targets import PLATFORMS_LABEL, Output
+from .plan.verdicts import Result
+from .report import running as live
+from .report import style
+from .report import verify as report
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+    from .plan.bases import Base as TakenBase
+    from .plan.platforms import Platform
+    from .services import Repository
+    from .settings import Settings
+
+_TICK = 0.1  # seconds between two looks at whether a person has lost patience
+_AT_ONCE = 6  # images that are tried side by side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asked for beside the settings."""
+
+    image: str | None = None
+    require: bool = False
+    skip: frozenset[str] = frozenset()
+
+
+def run(settings: "Settings", repository: "Repository", wish: Wish) -> None:
+    """Verify every image, show what was found, and keep it.
+
+    Raises VerifyError when a check fails, BuildError for an image that could not be built,
+    PushError for one that could not be had, and Interrupted.
+    """
+    client = api.client()
+    engine = api.connect()
+    began, started = time.monotonic(), datetime.now(UTC)
+    chosen = (
+        _services(settings, repository, engine)
+        if wish.image is None
+        else _image(wish.image, settings, repository, client)
+    )
+    chosen = tuple(replace(one, skipped=one.skipped | wish.skip) for one in chosen)
+    with workspace.alone(
+        settings.root, lambda: style.note("another verification runs here; waiting for it"), "verify.lock"
+    ):
+        round_ = _Round(settings, repository, chosen, client, engine.native())
+        seen = round_.all()
+    judged = [(one, checks.judge(one, require=wish.require)) for one in seen]
+    for evidence, verdicts in judged:
+        if not checks.counted(verdicts, Result.FAILED):
+            records.write(settings.root, _record_name(evidence.subject), _record(evidence), records.VERIFIED)
+    found = report.Report(
+        project=settings.project,
+        version=settings.version,
+        commit=git.head(repository.root),
+        started=started,
+        seconds=time.monotonic() - began,
+        images=tuple(report.Line(evidence, verdicts) for evidence, verdicts in judged),
+    )
+    report.keep(found, workspace.prepare(settings.root))
+    report.show(found)
+    bad = [one for one in found.images if one.failed]
+    if bad:
+        raise VerifyError(
+            f"{len(bad)} of {len(found.images)} failed: {', '.join(one.told for one in bad)}",
+            hint="above is the evidence; all of it is in .container/verify.json",
+        )
+
+
+def _services(settings: "Settings", repository: "Repository", engine: api.Engine) -> tuple[Subject, ...]:
+    """Return the images of the services; what is missing is built."""
+    found = _stored(settings, engine)
+    missing = {
+        platform: [name for name, at in found if at == platform and found[name, at] is None] for _, platform in found
+    }
+    for platform, names in missing.items():
+        if not names:
+            continue
+        style.say(f"Not in the image store for {platform}, so built first: {', '.join(names)}")
+        wanted = tuple(service for service in settings.services if service.name in names)
+        pipeline.run(
+            replace(settings, services=wanted, platforms=(platform,)), repository, output=Output.LOAD, print_only=False
+        )
+    if any(missing.values()):
+        found = _stored(settings, engine)
+    chosen = []
+    for service in settings.services:
+        for platform in settings.platforms:
+            reference = found[service.name, platform]
+            if reference is None:
+                raise BuildError(
+                    f"{service.name} was built for {platform}, and the engine does not have it",
+                    hint="does the builder load into another engine? docker buildx ls shows them",
+                )
+            chosen.append(subjects.of_service(service, settings, repository, platform, reference))
+    return tuple(chosen)
+
+
+def _stored(settings: "Settings", engine: api.Engine) -> dict[tuple[str, "Platform"], str | None]:
+    """Return the reference under which the store has each image; None where it does not."""
+    tag, native = settings.tags[0], engine.native()
+    plain = {service.name: f"{settings.registry}/{service.name}:{tag}" for service in settings.services}
+    foreign = [platform for platform in settings.platforms if platform != native]
+    suffixed = [f"{reference}-{platform.arch}" for reference in plain.values() for platform in foreign]
+    there = engine.stored([*plain.values(), *suffixed])
+    found: dict[tuple[str, Platform], str | None] = {}
+    for name, reference in plain.items():
+        for platform in settings.platforms:
+            platforms = there[reference].labels.get(PLATFORMS_LABEL, native) if reference in there else ""
+            own = f"{reference}-{platform.arch}"
+            if platform in platforms.split(","):
+                found[name, platform] = reference
+            else:
+                found[name, platform] = own if own in there else None
+    return found
+
+
+def _image(reference: str, settings: "Settings", repository: "Repository", client: "APIClient") -> tuple[Subject, ...]:
+    """Return one image; it is pulled where the store does not have it."""
+    labels = pulls.labels(client, reference)
+    if labels is None:
+        for platform in settings.platforms:
+            style.say(f"Not in the image store, so pulled for {platform}: {style.safe(reference)}")
+            pulls.pull(client, reference, platform)
+        labels = pulls.labels(client, reference) or {}
+    return tuple(subjects.of_image(reference, labels, settings, repository, one) for one in settings.platforms)
+
+
+class _Round:
+    """All images side by side."""
+
+    def __init__(
+        self,
+        settings: "Settings",
+        repository: "Repository",
+        chosen: Sequence[Subject],
+        client: "APIClient",
+        native: "Platform",
+    ) -> None:
+        self._settings, self._repository, self._chosen, self._native = settings, repository, chosen, native
+        self._store = layers.Store(client)
+        self._manifests = manifests.Manifests(client, native)
+        mark = hashlib.sha256(str(settings.root).encode()).hexdigest()[:12]
+        self._specimens = Specimens(client, f"{settings.project}-{mark}", native)
+        self._bases = subjects.bases(
+            [service for service in repository.services if service.name in {one.name for one in chosen}],
+            settings,
+            repository,
+        )
+        self._going = True
+
+    def all(self) -> tuple[Evidence, ...]:
+        """Return the evidence of every image; no container is left, whatever happens."""
+        names = list(dict.fromkeys(one.name for one in self._chosen))
+        with Interrupts(lambda: None) as interrupts, live.coming(names) as show:
+            try:
+                self._specimens.clear()
+                with ThreadPoolExecutor(min(_AT_ONCE, len(self._chosen))) as pool:
+                    futures = {pool.submit(self._one, subject): subject for subject in self._chosen}
+                    self._await(futures, lambda: interrupts.count > 0, show)
+            finally:
+                self._going = False
+                self._specimens.close()
+            if interrupts.count:
+                raise Interrupted(f"stopped by {interrupts.word}; nothing of it is left")
+        for future in futures:
+            error = future.exception()
+            if error is not None:
+                raise error
+        return tuple(future.result() for future in futures)
+
+    def _await(
+        self,
+        futures: "dict[Future[Evidence], Subject]",
+        stopped: Callable[[], bool],
+        show: Callable[[Sequence[str]], None],
+    ) -> None:
+        while pending := wait(futures, timeout=_TICK).not_done:
+            if stopped():
+                self._going = False
+                self._specimens.close()
+                for future in pending:
+                    future.cancel()
+                return
+            show(list(dict.fromkeys(futures[one].name for one in futures if one in pending)))
+
+    def _one(self, subject: Subject) -> Evidence:
+        image = self._store.image(subject.reference, subject.platform)
+        with ThreadPoolExecutor(1) as beside:
+            published = beside.submit(self._published, subject)
+            runs = self._runs(subject, image)
+            return Evidence(
+                subject=subject,
+                image=image,
+                runs=runs,
+                base=self._base(subject, image),
+                before=self._before(subject),
+                published=published.result(),
+            )
+
+    def _runs(self, subject: Subject, image: Image) -> Runs:
+        network = self._specimens.network([one.reference for one in self._chosen if one.platform == self._native])
+        return trials.run(network, subject, image, foreign=subject.platform != self._native, going=lambda: self._going)
+
+    def _base(self, subject: Subject, image: Image) -> Base | Unknown:
+        declared = subject.declared
+        if declared is None:
+            return self._labelled_base(subject, image)
+        if declared.from_scratch:
+            return Base(name="nothing (FROM scratch)", layers=())
+        taken = self._bases.get(subject.name)
+        if declared.base is None or taken is None:
+            return Unknown(reason="only BuildKit can tell which base its Dockerfile names")
+        return self._looked_up(subject, taken)
+
+    def _looked_up(self, subject: Subject, taken: "TakenBase") -> Base | Unknown:
+        reference = subjects.own_reference(taken, self._settings, self._repository)
+        found = self._manifests.layers(reference, subject.platform)
+        if isinstance(found, Unknown):
+            return found
+        place = (
+            taken.reference if taken.replacement is None else f"{reference}, the {taken.origin} of {taken.reference}"
+        )
+        return Base(name=place, layers=found)
+
+    def _labelled_base(self, subject: Subject, image: Image) -> Base | Unknown:
+        """Return the base that an image names by OCI's own labels."""
+        name = image.labels.get("org.opencontainers.image.base.name")
+        digest = image.labels.get("org.opencontainers.image.base.digest")
+        if not name or not digest:
+            return Unknown(reason="neither a Dockerfile here nor a label of the image names its base")
+        reference = f"{name.partition('@')[0]}@{digest}"
+        found = self._manifests.layers(reference, subject.platform)
+        return found if isinstance(found, Unknown) else Base(name=reference, layers=found)
+
+    def _before(self, subject: Subject) -> int | Unknown:
+        record = records.read(self._settings.root, _record_name(subject), records.VERIFIED) or {}
+        size = record.get("size")
+        return size if isinstance(size, int) else Unknown(reason="none was verified here before")
+
+    def _published(self, subject: Subject) -> tuple[int, ...] | Unknown:
+        if not subject.service:
+            return Unknown(reason="it is no service of this repository, so nothing of it is published")
+        reference = f"{self._settings.registry}/{subject.name}:{self._settings.tags[0]}"
+        return self._manifests.sizes(reference, subject.platform)
+
+
+def _record_name(subject: Subject) -> str:
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in subject.name)
+    return f"{name}-{subject.platform.arch}"
+
+
+def _record(evidence: Evidence) -> dict[str, object]:
+    return {"image": evidence.image.id, "size": sum(layer.size for layer in evidence.image.layers)}
