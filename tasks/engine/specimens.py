@@ -7,6 +7,7 @@ this store that has ``sleep`` and a cable (see ``relay``); nothing is pulled for
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -68,8 +69,9 @@ class Specimens:
         """Remove all containers, and make no more."""
         with self._lock:
             self._over, ids = True, list(self._ids)
-        for one in reversed(ids):
-            self.remove(one)
+        if ids:
+            with ThreadPoolExecutor(len(ids)) as pool:
+                list(pool.map(self.remove, ids))
 
     def network(self, images: Sequence[str]) -> "Network":
         """Return a new network; the first of ``images`` or of the whole store that can, carries requests into it."""
@@ -164,6 +166,8 @@ class Specimens:
             except APIError as error:
                 if error.status_code != 409:  # noqa: PLR2004 - "removal … is already in progress"
                     raise
+        with self._lock, contextlib.suppress(ValueError):
+            self._ids.remove(container)
 
 
 class Network:
