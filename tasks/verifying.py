@@ -14,9 +14,9 @@ from .engine.interrupts import Interrupts
 from .engine.specimens import Specimens
 from .errors import BuildError, Interrupted, VerifyError
 from .plan import checks
-from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown
+from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown, completed
 from .plan.targets import PLATFORMS_LABEL, Output
-from .plan.verdicts import Result
+from .plan.verdicts import Result, some
 from .report import running as live
 from .report import style
 from .report import verify as report
@@ -79,7 +79,7 @@ def run(settings: "Settings", repository: "Repository", wish: Wish) -> None:
     bad = [one for one in found.images if one.failed]
     if bad:
         raise VerifyError(
-            f"{len(bad)} of {len(found.images)} failed: {', '.join(one.told for one in bad)}",
+            f"{len(bad)} of {len(found.images)} failed: {some([one.told for one in bad])}",
             hint="above is the evidence; all of it is in .container/verify.json",
         )
 
@@ -203,6 +203,7 @@ class _Round:
 
     def _one(self, subject: Subject) -> Evidence:
         image = self._store.image(subject.reference, subject.platform)
+        subject = completed(subject, image)
         with ThreadPoolExecutor(1) as beside:
             published = beside.submit(self._published, subject)
             runs = self._runs(subject, image)

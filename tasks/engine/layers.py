@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import EngineError, VerifyError
 from ..plan import elf, leaks
+from ..plan.conditions import allowance
 from ..plan.evidence import Entry, Image, Kind, Layer, Leak
 from ..plan.platforms import Platform
 from .api import translated
@@ -36,7 +37,7 @@ _LONGEST_FILE = 32_000_000  # bytes of a manifest or a configuration
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A layer inside the archive."""
 
     name: str
@@ -65,11 +66,11 @@ class Store:
             spool.seek(0)
             try:
                 with tarfile.open(fileobj=spool) as archive:
-                    return self._image(_Archive(archive), reference, platform)
+                    return self._image(Archive(archive), reference, platform)
             except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
                 raise EngineError(f"the engine's copy of {reference} cannot be read: {error!r}") from error
 
-    def _image(self, archive: "_Archive", reference: str, platform: Platform) -> Image:
+    def _image(self, archive: "Archive", reference: str, platform: Platform) -> Image:
         found = dict(archive.images())
         if platform not in found:
             there = ", ".join(sorted(found)) or "no platform that is here"
@@ -77,6 +78,7 @@ class Store:
         digest, configuration, parts = found[platform]
         config = configuration.get("config") or {}
         environment = dict(word.partition("=")[::2] for word in config.get("Env") or ())
+        steps = [str(step.get("created_by") or "") for step in configuration.get("history") or ()]
         text = json.dumps(configuration)
         test = tuple((config.get("Healthcheck") or {}).get("Test") or ())
         return Image(
@@ -88,14 +90,16 @@ class Store:
             ports=tuple(sorted(config.get("ExposedPorts") or ())),
             labels=config.get("Labels") or {},
             stop_signal=config.get("StopSignal") or None,
+            allowed=allowance(config.get("Healthcheck") if test[:1] != ("NONE",) else None),
             health_test=() if test[:1] == ("NONE",) else test,
             secrets=(
                 *(leak for name, value in environment.items() if (leak := leaks.secret_variable(name, value))),
+                *dict.fromkeys(leak for step in steps for leak in leaks.secret_arguments(step)),
                 *leaks.secrets_within("its configuration and history", text.encode()),
             ),
         )
 
-    def _layer(self, archive: "_Archive", part: _Part) -> Layer:
+    def _layer(self, archive: "Archive", part: Part) -> Layer:
         with self._lock:
             known = self._read.get(part.digest)
         if known is None:
@@ -105,13 +109,20 @@ class Store:
         return known
 
 
-class _Archive:
+class Archive:
+    """What ``docker save`` has written."""
+
     def __init__(self, archive: tarfile.TarFile) -> None:
+        """Take the archive, open for reading anywhere."""
         self._archive = archive
         self._members = {member.name.removeprefix("./"): member for member in archive.getmembers()}
         self.is_layout = "index.json" in self._members
 
     def open(self, name: str) -> IO[bytes]:
+        """Return a file of it.
+
+        Raises KeyError where there is none.
+        """
         member = self._members[name]
         if member.issym() or member.islnk():  # engines before 25 link layers that are the same
             member = self._archive._find_link_target(member)  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
@@ -124,7 +135,7 @@ class _Archive:
         with self.open(name) as content:
             return json.loads(content.read(_LONGEST_FILE))
 
-    def images(self) -> Iterator[tuple[str, tuple[str, Mapping[str, Any], tuple[_Part, ...]]]]:
+    def images(self) -> Iterator[tuple[str, tuple[str, Mapping[str, Any], tuple[Part, ...]]]]:
         """Yield each platform with its manifest's digest, its configuration and its layers."""
         if not self.is_layout:
             for entry in self._json("manifest.json"):
@@ -137,7 +148,7 @@ class _Archive:
 
     def _of_index(
         self, index: Mapping[str, Any], depth: int
-    ) -> Iterator[tuple[str, tuple[str, Mapping[str, Any], tuple[_Part, ...]]]]:
+    ) -> Iterator[tuple[str, tuple[str, Mapping[str, Any], tuple[Part, ...]]]]:
         for descriptor in index.get("manifests") or ():
             name = _blob(descriptor["digest"])
             if name not in self._members or depth == 0:  # a platform that was not pulled
@@ -166,12 +177,12 @@ def _platform(config: Mapping[str, Any]) -> str:
     return f"{config.get('os') or 'linux'}/{config.get('architecture') or ''}"
 
 
-def _parts(config: Mapping[str, Any], names: list[str], sizes: list[int]) -> tuple[_Part, ...]:
+def _parts(config: Mapping[str, Any], names: list[str], sizes: list[int]) -> tuple[Part, ...]:
     digests = (config.get("rootfs") or {}).get("diff_ids") or ()
-    return tuple(_Part(name, size, digest) for name, size, digest in zip(names, sizes, digests, strict=True))
+    return tuple(Part(name, size, digest) for name, size, digest in zip(names, sizes, digests, strict=True))
 
 
-def read_layer(archive: _Archive, part: _Part) -> Layer:
+def read_layer(archive: Archive, part: Part) -> Layer:
     """Return everything that a layer has, good and bad; one that cannot be read says so."""
     entries: list[Entry] = []
     secrets: list[Leak] = []

@@ -56,7 +56,7 @@ class Specimens:
         self._over = False
         self._lock = Lock()
         self._choosing = Lock()
-        self._cable: tuple[str, tuple[str, ...]] | None = None
+        self._cable: tuple[str, tuple[str, ...], str | None] | None = None
         self._chosen = False
 
     def clear(self) -> None:
@@ -78,29 +78,27 @@ class Specimens:
         with self._choosing:
             if not self._chosen:
                 self._cable, self._chosen = self._choose(images), True
-        if self._cable is None:
+            elif self._cable is not None:
+                self._cable = self._cable[0], self._cable[1], self._hold(self._cable[0])
+            cable = self._cable
+        if cable is None:
             return Network(self, "none", None)
-        image, words = self._cable
-        holder = self._hold(image)
+        image, words, holder = cable
         if holder is None:
             raise EngineError(f"{image} does not start any more", hint="docker info; docker ps -a")
         return Network(self, f"container:{holder}", Relay(self.api, holder, words))
 
-    def _choose(self, images: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    def _choose(self, images: Sequence[str]) -> tuple[str, tuple[str, ...], str] | None:
+        """Return an image with a cable, the cable, and a container of it that runs."""
         with translated():
             stored = [tag for image in self.api.images() for tag in image.get("RepoTags") or ()]
         likely = [tag for tag in stored if any(word in tag for word in _LIKELY)]
         candidates = dict.fromkeys([*images, *likely, *(tag for tag in stored if "<none>" not in tag)])
         for image in list(candidates)[:_MOST]:
             holder = self._hold(image)
-            if holder is None:
-                continue
-            try:
-                for words in CABLES:
-                    if Relay(self.api, holder, words).works():
-                        return image, words
-            finally:
-                self.remove(holder)
+            for words in CABLES if holder is not None else ():
+                if holder is not None and Relay(self.api, holder, words).works():
+                    return image, words, holder
         return None
 
     def _hold(self, image: str) -> str | None:
@@ -129,7 +127,15 @@ class Specimens:
                 raise
         return holder
 
-    def host(self, *, network: str, memory: int, tmpfs: Sequence[str], passing: bool = False) -> "HostConfig":
+    def host(
+        self,
+        *,
+        network: str,
+        memory: int,
+        tmpfs: Sequence[str],
+        passing: bool = False,
+        volumes_from: Sequence[str] = (),
+    ) -> "HostConfig":
         """Return how a container is shut in, in the engine's words."""
         return self.api.create_host_config(
             read_only=True,
@@ -140,6 +146,7 @@ class Specimens:
             security_opt=["no-new-privileges:true"],
             network_mode=network,
             auto_remove=passing,
+            volumes_from=list(volumes_from),
             log_config={"type": "json-file", "config": {"max-size": "1m", "max-file": "2"}},  # type: ignore[arg-type]
         )
 
@@ -178,17 +185,28 @@ class Network:
         self._specimens, self._mode = specimens, mode
         self.relay = relay
 
-    def specimen(self, subject: Subject, image: Image, user: str) -> "Specimen":
-        """Make a container of an image, as a cluster would; it does not run yet."""
-        return Specimen(self._specimens, subject, image, user, self._mode)
+    def specimen(self, subject: Subject, image: Image, user: str, *, after: "Specimen | None" = None) -> "Specimen":
+        """Make a container of an image, as a cluster would; it does not run yet.
+
+        ``after``: another one whose volumes it gets, as a pod's container that is started again.
+        """
+        return Specimen(self._specimens, subject, image, user, self._mode, after)
 
 
 class Specimen:
     """One container of an image under test."""
 
-    def __init__(self, specimens: Specimens, subject: Subject, image: Image, user: str, network: str) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - made by Network alone
+        self,
+        specimens: Specimens,
+        subject: Subject,
+        image: Image,
+        user: str,
+        network: str,
+        after: "Specimen | None",
+    ) -> None:
         """Create it."""
-        self._specimens, self._api = specimens, specimens.api
+        self._api = specimens.api
         with translated():
             config: dict[str, Any] = self._api.create_container_config(
                 subject.reference,
@@ -200,6 +218,7 @@ class Specimen:
                     network=network,
                     memory=subject.memory or MEMORY,
                     tmpfs=tuple(dict.fromkeys(["/tmp", *subject.tmpfs])),  # noqa: S108 - the container's own
+                    volumes_from=[] if after is None else [after.id],
                 ),
             )
             if image.health_test:
@@ -210,7 +229,7 @@ class Specimen:
                     "StartInterval": _LOOK,
                     "Retries": 1,
                 }
-            self.id = specimens.create(config, subject.platform)
+            self.id: str = specimens.create(config, subject.platform)
 
     def start(self) -> str:
         """Start it, and return why the engine could not; empty text when it could."""
@@ -257,7 +276,3 @@ class Specimen:
 
         with translated():
             return tuple(lines([self._api.logs(self.id, tail=count)]))
-
-    def remove(self) -> None:
-        """End and remove it."""
-        self._specimens.remove(self.id)

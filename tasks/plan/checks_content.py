@@ -6,6 +6,7 @@ from .evidence import Base, Evidence, Kind, Layer, Leak
 from .layering import Placed, above, merged
 from .verdicts import Check, Verdict, failed, not_run, ok, some
 
+_BASELESS = "it stands on no base that is known"
 _SETUID, _SETGID = 0o4000, 0o2000
 
 
@@ -21,7 +22,7 @@ def _added(seen: Evidence) -> tuple[Mapping[str, Placed], str]:
     count = above(seen.image.layers, seen.base.layers) if isinstance(seen.base, Base) else None
     programs = {path: one for path, one in everything.items() if one.entry.program is not None}
     if count is None:
-        return programs, "in the whole image, as its base is not known"
+        return programs, f"in the whole image, as {_BASELESS}"
     return {path: one for path, one in programs.items() if one.layer >= count}, "added over its base"
 
 
@@ -62,7 +63,7 @@ def _stripped(seen: Evidence) -> Verdict:
 def _of_programs(seen: Evidence, flaw: str, virtue: str, hint: str) -> Verdict:
     programs, where = _added(seen)
     if programs and (not isinstance(seen.base, Base) or above(seen.image.layers, seen.base.layers) is None):
-        return not_run("which programs it adds over its base cannot be told: its base is not known")
+        return not_run(f"which programs it adds cannot be told, as {_BASELESS}")
     if not programs:
         return not_run(f"there is no program {where}")
     bad = [f"/{path}" for path, one in programs.items() if getattr(one.entry.program, flaw)]

@@ -2,7 +2,7 @@
 
 import json
 
-from .conditions import Health
+from .conditions import READ_ONLY, Health
 from .evidence import Answer, Evidence, Start
 from .verdicts import Check, Verdict, failed, not_run, ok
 
@@ -21,10 +21,10 @@ def _start(seen: Evidence) -> Verdict:
 
 
 def _why(start: Start) -> str:
-    text = "\n".join((*start.lines, start.fault, start.probe))
-    if "Read-only file system" in text:
+    text = "\n".join((*start.lines, start.fault, start.probe)).lower()
+    if READ_ONLY in text:
         return "it writes where nothing can be written: write below /tmp, or name the folder with tmpfs in invoke.yaml"
-    if "ermission denied" in text:
+    if "permission denied" in text:
         return "it needs rights that nobody has there: see the modes of its files, and what it wants to open"
     if "exec format error" in text:
         return "its program is for another processor, or no program at all"
@@ -36,7 +36,7 @@ def _why(start: Start) -> str:
 def _healthy(seen: Evidence) -> Verdict:
     first = _first(seen)
     if first.healthy is not None:
-        return ok(f"after {first.healthy:.1f} s of {first.allowed:.0f} s that it has")
+        return ok(f"after {first.healthy:.1f} s of the {first.allowed:.0f} s that it gives itself")
     if not seen.image.health_test:
         return not_run(_NO_CHECK)
     said = f": {first.probe}" if first.probe else ""
@@ -62,7 +62,7 @@ def _version(seen: Evidence) -> Verdict:
     if not answer.well:
         return _missing(seen, answer, "ready")
     said = _fields(answer)
-    told = {key: str(said[key]) for key in ("version", "revision") if key in said}
+    told = {key: str(said[key]) for key in ("version", "revision") if said.get(key)}
     if not told:
         return _unless_asked(seen, "ready", f"{answer.path} tells neither version nor revision: {_quoted(answer.body)}")
     labels = {"version": seen.image.labels.get(_VERSION), "revision": seen.image.labels.get(_REVISION)}

@@ -8,9 +8,14 @@ from enum import StrEnum
 SETTLED = 1.0
 # Seconds in which a service whose image has no health check has to answer at its health path.
 PATIENCE = 60.0
+# What the C library, Go and Rust say of a write to it, in small letters (EROFS).
+READ_ONLY = "read-only file system"
+# Seconds that every start may take, however hasty its image is: a machine may be busy.
+LEAST = 10.0
 # Nanoseconds between two looks at the health of a container that starts.
 _LOOK = 300_000_000
 _USUAL_INTERVAL = 30_000_000_000  # the engine's own default, in nanoseconds
+_USUAL_RETRIES = 3  # and its own
 
 
 class Health(StrEnum):
@@ -85,6 +90,23 @@ class Condition:
             return Stand.FAILED
         settled = self.health is Health.HEALTHY or (self.health is Health.NONE and seconds >= SETTLED)
         return Stand.UP if settled else Stand.COMING
+
+
+def allowance(check: Mapping[str, object] | None) -> float:
+    """Return the seconds that an image's own HEALTHCHECK gives it to become healthy, within LEAST and PATIENCE.
+
+    ``check`` is in the engine's words: nanoseconds, and 0 or nothing for the engine's own defaults.
+    """
+    said = check or {}
+    nanoseconds = _number(said, "StartPeriod", 0) + _number(said, "Interval", _USUAL_INTERVAL) * _number(
+        said, "Retries", _USUAL_RETRIES
+    )
+    return min(PATIENCE, max(LEAST, nanoseconds / 10**9)) if check else PATIENCE
+
+
+def _number(said: Mapping[str, object], key: str, usual: int) -> int:
+    value = said.get(key)
+    return value if isinstance(value, int) and value else usual
 
 
 def probing(check: Mapping[str, object] | None) -> Mapping[str, object] | None:

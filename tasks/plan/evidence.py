@@ -1,7 +1,8 @@
 """What a verification has seen of one image, before anything is judged."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .conditions import Health
@@ -143,8 +144,25 @@ class Image:
     stop_signal: str | None = None
     health_test: tuple[str, ...] = ()
     """The words of its HEALTHCHECK; none without one."""
+    allowed: float = 0.0
+    """Seconds that its HEALTHCHECK gives it to become healthy."""
     secrets: tuple[Leak, ...] = ()
     """Those of its configuration: environment, history."""
+
+
+_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[^/\s\"']*)?(/[^\s\"']*)")
+
+
+def completed(subject: Subject, image: Image) -> Subject:
+    """Return a subject with what only its image says: the port that it exposes, and the path that its check asks."""
+    port = subject.port
+    if port is None:
+        exposed = (one.partition("/") for one in image.ports)
+        port = next((int(number) for number, _, kind in exposed if kind == "tcp" and number.isdigit()), None)
+    health = subject.paths.health
+    if health is None and (asked := _URL.search(" ".join(image.health_test))):
+        health = asked[1]
+    return replace(subject, port=port, paths=replace(subject.paths, health=health))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
         ),
         (b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: \S", "a private key"),
         (b"AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[0-9A-Z]{58}", "a private key"),
-        (b"AKIA", rb"(?<![A-Za-z0-9+/=])AKIA[0-9A-Z]{16}(?![A-Za-z0-9+/=])", "an AWS access key"),
+        (b"AKIA", rb"(?<![A-Za-z0-9+/])AKIA[0-9A-Z]{16}(?![A-Za-z0-9+/=])", "an AWS access key"),
         (b"ghp_", rb"(?<![A-Za-z0-9_])ghp_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
         (b"gho_", rb"(?<![A-Za-z0-9_])gho_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
         (b"ghs_", rb"(?<![A-Za-z0-9_])ghs_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "a GitHub token"),
@@ -32,6 +32,7 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
         (b"xoxb-", rb"xoxb-\d{10,13}-\d{10,13}-[A-Za-z0-9]{24}", "a Slack token"),
         (b"sk_live_", rb"(?<![A-Za-z0-9_])sk_live_[A-Za-z0-9]{24,}", "a Stripe key"),
         (b"npm_", rb"(?<![A-Za-z0-9_])npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "an npm token"),
+        (b"_authToken=", rb"_authToken=[^\s$\"']{8,}", "an npm token"),
         (b"pypi-AgEIcHlwaS5vcmc", rb"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "a PyPI token"),
         (b"dckr_pat_", rb"dckr_pat_[A-Za-z0-9_-]{27}", "a Docker token"),
         (b"AIza", rb"(?<![A-Za-z0-9_-])AIza[0-9A-Za-z_-]{35}(?![A-Za-z0-9_-])", "a Google API key"),
@@ -43,6 +44,7 @@ _SECRET_FILES: Mapping[str, str] = {
     ".netrc": "logins",
     "_netrc": "logins",
     ".git-credentials": "git logins",
+    ".pypirc": "logins",
     ".pgpass": "database logins",
     ".htpasswd": "logins",
     ".vault-token": "a Vault token",
@@ -51,6 +53,8 @@ _SECRET_FILES: Mapping[str, str] = {
     "id_ecdsa": "a private key",
     "id_ed25519": "a private key",
 }
+_KEY_FILES = (".key", ".p12", ".pfx", ".jks", ".kdbx")
+_PUBLIC = "usr/share/"  # where distributions have keys for everybody, as DNSSEC's
 _SECRET_ENDINGS = ("/.aws/credentials", "/.kube/config", "/.cargo/credentials.toml", "/.config/gh/hosts.yml")
 _HISTORIES = re.compile(
     r"\.(?:bash|ash|zsh|sh|fish|python|node_repl|psql|mysql|sqlite|rediscli|irb|php)_?history|\.lesshst|\.viminfo"
@@ -65,6 +69,7 @@ _TOOLS = frozenset(
     }
 )
 _TOOL_FOLDERS = frozenset({"bin", "sbin"})
+_ARGUMENTS = re.compile(r"(?:RUN )?\|\d+ (.*?) /bin/")
 _VARIABLE = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$", re.IGNORECASE
 )
@@ -79,6 +84,8 @@ def secret_name(path: str) -> Leak | None:
     what = _SECRET_FILES.get(lower)
     if what is None and f"/{path}".endswith(_SECRET_ENDINGS):
         what = "logins"
+    if what is None and lower.endswith(_KEY_FILES) and not path.startswith(_PUBLIC):
+        what = "a key"
     return None if what is None else Leak(path, what)
 
 
@@ -99,6 +106,16 @@ def _holds(content: Bytes, literal: bytes) -> bool:
 def secret_variable(name: str, value: str) -> Leak | None:
     """Return what a variable that every container gets gives away; None for one without a value."""
     return Leak(f"ENV {name}", "a value that should be secret") if value and _VARIABLE.search(name) else None
+
+
+def secret_arguments(step: str) -> Iterator[Leak]:
+    """Yield the build arguments that give themselves away in a step of the history: ``RUN |1 TOKEN=… /bin/sh -c …``."""
+    found = _ARGUMENTS.match(step)
+    for word in found[1].split() if found else ():
+        name, _, value = word.partition("=")
+        leak = secret_variable(name, value)
+        if leak is not None:
+            yield Leak(f"ARG {name}", leak.what)
 
 
 def leftover(path: str, *, executable: bool) -> Leak | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from colorama import Fore
 
-from ..plan.conditions import Condition, Health
+from ..plan.conditions import READ_ONLY, Condition, Health
 from ..plan.running import Container, Launch
 from . import grid, style
 
@@ -87,7 +87,7 @@ def failure(condition: Condition, lines: Sequence[str]) -> None:
         style.say(f"    | {style.safe(line)}")
     if not lines:
         style.say("    it has written nothing")
-    if any("Read-only file system" in line for line in lines):
+    if any(READ_ONLY in line.lower() for line in lines):
         style.say("    its root cannot be written: data belongs in a volume, what is temporary in memory (tmpfs)")
 
 

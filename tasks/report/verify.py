@@ -9,7 +9,7 @@ from typing import Any
 
 from ..plan.checks import Judged, counted
 from ..plan.evidence import Answer, Evidence, Start
-from ..plan.verdicts import Result
+from ..plan.verdicts import Result, some
 from . import grid, style
 
 JSON_FILE, JUNIT_FILE = "verify.json", "verify.xml"
@@ -114,18 +114,27 @@ def _last_lines(seen: Evidence) -> tuple[str, ...]:
 
 
 def _not_run(lines: Sequence[Line]) -> None:
-    """Say what was not run, each reason once with the images it holds for."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Say what was not run: each reason once, with the checks and the images that it holds for."""
+    reasons: dict[tuple[str, str], list[str]] = {}
     for line in lines:
+        left: dict[str, list[str]] = {}
         for one in line.judged:
             if one.verdict.result is Result.NOT_RUN:
-                found.setdefault((one.check.name, one.verdict.said), []).append(line.evidence.subject.title)
-    if not found:
-        return
-    style.say()
-    for (name, why), titles in found.items():
-        who = "all" if len(titles) == len(lines) else ", ".join(titles)
-        style.say(f"{style.paint('not run', style.WARN)}  {name} ({style.safe(who)}): {style.safe(why)}")
+                left.setdefault(one.verdict.said, []).append(one.check.name)
+        for why, checks in left.items():
+            reasons.setdefault((", ".join(checks), why), []).append(line.evidence.subject.title)
+    if reasons:
+        style.say()
+    everyone = [line.evidence.subject.title for line in lines]
+    for (names, why), titles in reasons.items():
+        who = _who(titles, [title for title in everyone if title not in titles])
+        style.say(f"{style.paint('not run', style.WARN)}  {names}{style.safe(who)}: {style.safe(why)}")
+
+
+def _who(titles: Sequence[str], others: Sequence[str]) -> str:
+    if not others:
+        return ""
+    return f" (all but {some(others)})" if len(others) < len(titles) else f" ({some(titles)})"
 
 
 def keep(report: Report, folder: Path) -> None:

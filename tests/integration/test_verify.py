@@ -9,13 +9,23 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.plan.checks import NAMES
-from tests.support import BASE, GO, ROOT, TASKS_PY, Repo, Result, docker, environment, loopback_registry
+from tests.support import (
+    BASE,
+    GO,
+    ROOT,
+    TASKS_PY,
+    Repo,
+    Result,
+    docker,
+    environment,
+    loopback_registry,
+    wait_for,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -26,7 +36,7 @@ COPY specimen/main.go /src/
 RUN cd /src && CGO_ENABLED=0 GOCACHE=/tmp/cache go build -trimpath -ldflags='-s -w' -o /specimen main.go \\
     && rm -rf /tmp/cache
 """
-HEALTH = 'HEALTHCHECK --interval=30s CMD wget -q -T 2 -O /dev/null "http://127.0.0.1:$PORT/ready"'
+HEALTH = 'HEALTHCHECK --interval=5s --retries=2 CMD wget -q -T 2 -O /dev/null "http://127.0.0.1:$PORT/ready"'
 USER = "USER 1000:1000"
 MARK = "container-tasks.verify"
 
@@ -85,7 +95,7 @@ def published_before(repo: Repo, name: str) -> None:
 
 FLAWS: Mapping[str, Flaw] = {
     "start": Flaw(),
-    "healthy": Flaw(lines=("HEALTHCHECK CMD wget -q -O /dev/null http://127.0.0.1:1/ready",)),
+    "healthy": Flaw(lines=("HEALTHCHECK --interval=5s --retries=2 CMD wget -q -O /dev/null http://127.0.0.1:1/ready",)),
     "answers": Flaw(),
     "version": Flaw(),
     "metrics": Flaw(),
@@ -208,3 +218,215 @@ def test_a_flaw_fails_the_check_that_is_for_it_and_no_other(shop: Shop, name: st
 def test_without_a_flaw_every_check_says_ok_but_those_with_nothing_to_compare(shop: Shop) -> None:
     said = {check: result for check, result in shop.checks("good").items() if result != "ok"}
     assert said == {"growth": "not run", "published": "not run"}, shop.result.all
+
+
+def test_the_run_says_what_failed_why_and_what_mends_it_and_its_code_is_6(shop: Shop) -> None:
+    shop.result.fails(
+        6,
+        f"{len(FLAWS)} of {len(FLAWS) + 1} failed: ",
+        "drain linux/amd64 (drain)",
+        "a request in flight at SIGTERM: /slow does not answer: ",
+        "an environment file: /etc/app/.env in layer 4, deleted above it and still there",
+        "/tool is for arm64",
+        "hint  it writes where nothing can be written: write below /tmp",
+        "| open /state: read-only file system",
+        "not run  growth (",
+        "Evidence: .container/verify.json",
+    )
+
+
+def test_ci_gets_a_suite_for_each_image_and_a_case_for_each_check(shop: Shop) -> None:
+    suites = ET.parse(shop.repo.root / ".container/verify.xml").getroot()  # noqa: S314 - we wrote it
+    assert len(suites) == len(FLAWS) + 1
+    assert {len(suite) for suite in suites} == {len(NAMES)}
+    failures = [case.attrib["name"] for case in suites.iter("testcase") if case.find("failure") is not None]
+    assert sorted(failures) == sorted(FLAWS)
+
+
+def test_raw_answers_and_the_time_to_healthy_are_kept(shop: Shop) -> None:
+    good = next(one for one in shop.found["images"] if one["name"] == "good")
+    assert 0 < good["seconds_to_healthy"] < 10
+    assert good["answers"]["ready"]["status"] == 200
+    assert json.loads(good["answers"]["ready"]["body"]) == {"version": "1.2.3"}
+    assert "requests_total 1" in good["answers"]["metrics"]["body"]
+
+
+def test_what_passed_is_what_the_next_is_held_against(shop: Shop) -> None:
+    result = shop.repo.inv("container-verify", "--services", "good").ok()
+    assert "growth" not in result.out
+    assert (
+        shop.found["images"][0]["size"]
+        == json.loads((shop.repo.root / ".container/verified/good-amd64.json").read_text(encoding="utf-8"))["size"]
+        or shop.found["images"][0]["name"] != "good"
+    )
+
+
+def test_growth_that_is_meant_is_let_through_once(shop: Shop) -> None:
+    verified_before(shop.repo, "good")
+    shop.repo.inv("container-verify", "--services", "good").fails(6, "growth", "--skip growth")
+    shop.repo.inv("container-verify", "--services", "good", "--skip", "growth").ok()
+    shop.repo.inv("container-verify", "--services", "good").ok()
+
+
+def test_no_container_is_left(shop: Shop) -> None:
+    assert left() == ""
+
+
+def test_ctrl_c_leaves_no_container(shop: Shop) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "invoke", "container-verify", "--services", "good,stop,drain"],
+        cwd=shop.repo.root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
+        wait_for(lambda: len(left().split()) > 2, what=left)
+        began = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate(timeout=30)
+    assert run.returncode == 130, said
+    assert "stopped by Ctrl-C; nothing of it is left" in said
+    assert time.monotonic() - began < 10
+    assert left() == ""
+
+
+def test_what_a_killed_run_has_left_goes_with_the_next(shop: Shop) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "invoke", "container-verify", "--services", "good"],
+        cwd=shop.repo.root,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        wait_for(lambda: len(left().split()) > 1, what=left)
+        run.kill()
+    assert left() != ""
+    shop.repo.inv("container-verify", "--services", "good").ok()
+    assert left() == ""
+
+
+@pytest.fixture
+def pushed(shop: Shop) -> Iterator[str]:
+    """The good specimen in the registry alone, by its digest."""
+    local, remote = f"{shop.registry}/good:latest", f"{shop.registry}/elsewhere:1"
+    docker("tag", local, remote)
+    docker("push", "-q", remote)
+    digest = json.loads(docker("buildx", "imagetools", "inspect", remote, "--format", "{{json .Manifest}}"))["digest"]
+    docker("rmi", remote)
+    yield f"{shop.registry}/elsewhere@{digest}"
+    docker("rmi", "-f", f"{shop.registry}/elsewhere@{digest}", check=False)
+
+
+def test_an_image_by_digest_is_pulled_and_held_against_its_service(shop: Shop, pushed: str) -> None:
+    result = shop.repo.inv("container-verify", "--image", pushed).ok()
+    assert f"Not in the image store, so pulled for linux/amd64: {pushed}" in result.out
+    image = read(shop.repo)["images"][0]
+    assert (image["name"], image["reference"]) == ("good", pushed)
+    assert {check["name"] for check in image["checks"] if check["result"] == "not run"} <= {"growth", "published"}
+
+
+def bare(repo: Repo, name: str, *lines: str, platform: str = "linux/amd64") -> str:
+    """Build an image on nothing, from the specimen's program alone, by docker's own command line."""
+    reference = f"images.test/bare-{name}:latest"
+    repo.write("bare/Dockerfile", "\n".join([BUILD.rstrip(), "FROM scratch", *lines, ""]))
+    words = json.loads(repo.inv("container-build", "--services", "good", "--print").ok().out)["target"]["good"]
+    contexts = [word for key, value in words["contexts"].items() for word in ("--build-context", f"{key}={value}")]
+    docker(
+        "build",
+        "-q",
+        *contexts,
+        "--platform",
+        platform,
+        "-f",
+        str(repo.root / "bare/Dockerfile"),
+        "-t",
+        reference,
+        str(repo.root),
+    )
+    return reference
+
+
+def test_any_image_is_verified_even_one_that_holds_a_single_file(shop: Shop) -> None:
+    image = bare(
+        shop.repo,
+        "one",
+        "COPY --from=build /specimen /specimen",
+        "USER 1000",
+        "ENV PORT=80",
+        "EXPOSE 80",
+        'CMD ["/specimen"]',
+    )
+    try:
+        shop.repo.inv("container-verify", "--image", image).ok()
+        found = {check["name"]: check for check in read(shop.repo)["images"][0]["checks"]}
+        assert {name for name, check in found.items() if check["result"] == "ok"} >= {
+            *(
+                "start",
+                "metrics",
+                "restart",
+                "random-user",
+                "stop",
+                "architecture",
+                "setuid",
+                "secrets",
+                "leftovers",
+                "user",
+            ),
+        }
+        assert found["healthy"]["evidence"] == "the image has no HEALTHCHECK"
+
+    finally:
+        docker("rmi", "-f", image)
+
+
+def test_a_platform_that_does_not_run_here_is_not_run_and_a_failure_where_it_is_required(shop: Shop) -> None:
+    (shop.repo.root / "bare").mkdir(exist_ok=True)
+    (shop.repo.root / "bare/alien").write_bytes(program(machine=243))
+    image = bare(
+        shop.repo, "alien", "COPY --chmod=0755 bare/alien /alien", "USER 1000", 'CMD ["/alien"]', platform="linux/arm64"
+    )
+    words = ("container-verify", "--image", image, "--platforms", "linux/arm64", "--skip", "architecture")
+    try:
+        result = shop.repo.inv(*words).ok()
+        assert "linux/arm64 does not run on this engine: inv container-setup --emulation" in result.out
+        checks = {check["name"]: check["result"] for check in read(shop.repo)["images"][0]["checks"]}
+        assert checks["start"] == checks["stop"] == "not run"
+        assert checks["secrets"] == "ok"
+        shop.repo.inv(*words, "--require").fails(6, "(start)", "does not run on this engine")
+    finally:
+        docker("rmi", "-f", image)
+
+
+def test_what_is_missing_is_built_first(shop: Shop) -> None:
+    docker("rmi", f"{shop.registry}/good:latest", f"{shop.registry}/good:v1.2.3")
+    result = shop.repo.inv("container-verify", "--services", "good").ok()
+    assert "Not in the image store for linux/amd64, so built first: good" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--image", "x", "--services", "good"), 2, "--image and --services are two choices"),
+        (("--skip", "statik"), 2, "--skip: there is no check 'statik'\nhint: did you mean static?"),
+        (("--image", "A B"), 2, "--image: 'A B' cannot be an image"),
+        (("--image", "-x"), 2, "--image: '-x' cannot be an image"),
+        (("--image", "localhost:1/none:1"), 5, "localhost:1/none:1 cannot be had: "),
+        (("--services", "nobody"), 2, "there is no service 'nobody'"),
+    ],
+)
+def test_a_wrong_word_is_named(shop: Shop, words: tuple[str, ...], code: int, said: str) -> None:
+    shop.repo.inv("container-verify", *words).fails(code, said)
+
+
+def test_the_five_services_pass_on_both_platforms(emulation: None, checkout: Repo, images: str) -> None:
+    words = ("container-verify", "--registry", images, "--require")
+    checkout.inv(*words, "--platforms", "linux/amd64").ok()
+    native = read(checkout)
+    assert native["seconds"] < 30
+    checkout.inv(*words, "--platforms", "linux/arm64").ok()
+    for found in (native, read(checkout)):
+        assert len(found["images"]) == 5
+        for image in found["images"]:
+            left_out = {check["name"] for check in image["checks"] if check["result"] != "ok"}
+            assert left_out <= {"growth", "published"}, image
