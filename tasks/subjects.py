@@ -1,22 +1,95 @@
 """What a verification is about: each image and platform, and what is said of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import pipeline, sources
+from .engine import api, pulls
+from .errors import BuildError
 from .plan.bases import Base as TakenBase
 from .plan.bases import Origin
 from .plan.declared import declared
 from .plan.evidence import Declared, Paths, Subject
-from .plan.targets import PROJECT_LABEL, SERVICE_LABEL
+from .plan.targets import PLATFORMS_LABEL, PROJECT_LABEL, SERVICE_LABEL, Output
+from .report import style
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
+    from docker import APIClient
+
     from .plan.platforms import Platform
     from .services import Repository, Service
     from .settings import Settings
 
 READY, METRICS = "/ready", "/metrics"
+
+
+def of_services(settings: "Settings", repository: "Repository", engine: api.Engine) -> tuple[Subject, ...]:
+    """Return the images of the services; what is missing is built.
+
+    Raises BuildError for one that could not be built.
+    """
+    found = _stored(settings, engine)
+    missing = {
+        platform: [name for name, at in found if at == platform and found[name, at] is None] for _, platform in found
+    }
+    for platform, names in missing.items():
+        if not names:
+            continue
+        style.say(f"Not in the image store for {platform}, so built first: {', '.join(names)}")
+        wanted = tuple(service for service in settings.services if service.name in names)
+        pipeline.run(
+            replace(settings, services=wanted, platforms=(platform,)), repository, output=Output.LOAD, print_only=False
+        )
+    if any(missing.values()):
+        found = _stored(settings, engine)
+    chosen = []
+    for service in settings.services:
+        for platform in settings.platforms:
+            reference = found[service.name, platform]
+            if reference is None:
+                raise BuildError(
+                    f"{service.name} was built for {platform}, and the engine does not have it",
+                    hint="does the builder load into another engine? docker buildx ls shows them",
+                )
+            chosen.append(of_service(service, settings, repository, platform, reference))
+    return tuple(chosen)
+
+
+def _stored(settings: "Settings", engine: api.Engine) -> dict[tuple[str, "Platform"], str | None]:
+    """Return the reference under which the store has each image; None where it does not."""
+    tag, native = settings.tags[0], engine.native()
+    plain = {service.name: f"{settings.registry}/{service.name}:{tag}" for service in settings.services}
+    foreign = [platform for platform in settings.platforms if platform != native]
+    suffixed = [f"{reference}-{platform.arch}" for reference in plain.values() for platform in foreign]
+    there = engine.stored([*plain.values(), *suffixed])
+    found: dict[tuple[str, Platform], str | None] = {}
+    for name, reference in plain.items():
+        for platform in settings.platforms:
+            platforms = there[reference].labels.get(PLATFORMS_LABEL, native) if reference in there else ""
+            own = f"{reference}-{platform.arch}"
+            if platform in platforms.split(","):
+                found[name, platform] = reference
+            else:
+                found[name, platform] = own if own in there else None
+    return found
+
+
+def of_reference(
+    reference: str, settings: "Settings", repository: "Repository", client: "APIClient"
+) -> tuple[Subject, ...]:
+    """Return one image on each platform; it is pulled where the store does not have it.
+
+    Raises PushError for one that cannot be had.
+    """
+    labels = pulls.labels(client, reference)
+    if labels is None:
+        for platform in settings.platforms:
+            style.say(f"Not in the image store, so pulled for {platform}: {style.safe(reference)}")
+            pulls.pull(client, reference, platform)
+        labels = pulls.labels(client, reference) or {}
+    return tuple(of_image(reference, labels, settings, repository, one) for one in settings.platforms)
 
 
 def of_service(

@@ -17,7 +17,7 @@ SKIP = flags.Flag("skip", None, "Checks to leave out, comma-separated.")
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-verify."""
 
-    def body(c: Context, values: dict[str, Any]) -> None:
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
         from . import settings, verifying
         from .entries import check_names
         from .errors import ConfigError
@@ -31,7 +31,7 @@ def tasks(repository: Repository) -> list[Task[Any]]:
             require=bool(values["require"]),
             skip=frozenset(check_names(skip, "--skip")),
         )
-        verifying.run(settings.load(c, repository, values), repository, wish)
+        return verifying.run(settings.load(c, repository, values), repository, wish)
 
     own = (flags.SERVICES, flags.PLATFORMS, flags.REGISTRY, TAGS, IMAGE, REQUIRE, SKIP)
     doc = "Prove that the images run as a strict cluster runs them, and hold nothing that they should not."

@@ -6,22 +6,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import pipeline, subjects
-from .engine import api, git, layers, manifests, pulls, records, trials, workspace
+from . import subjects
+from .engine import api, git, layers, manifests, records, trials, workspace
 from .engine.interrupts import Interrupts
 from .engine.specimens import Specimens
-from .errors import BuildError, Interrupted, VerifyError
-from .plan import checks
+from .errors import Interrupted, VerifyError
+from .plan import checks, record
 from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown, completed
-from .plan.targets import PLATFORMS_LABEL, Output
-from .plan.verdicts import Result, some
+from .plan.verdicts import some
 from .report import running as live
 from .report import style
 from .report import verify as report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from docker import APIClient
 
     from .plan.bases import Base as TakenBase
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .services import Repository
     from .settings import Settings
 
+LOCK = "verify.lock"
 _TICK = 0.1  # seconds between two looks at whether a person has lost patience
 _AT_ONCE = 6  # images that are tried side by side
 
@@ -42,105 +44,55 @@ class Wish:
     skip: frozenset[str] = frozenset()
 
 
-def run(settings: "Settings", repository: "Repository", wish: Wish) -> None:
-    """Verify every image, show what was found, and keep it.
+def run(settings: "Settings", repository: "Repository", wish: Wish) -> "Mapping[str, Any]":
+    """Verify every image, show what was found, keep it, and return it for programs.
 
     Raises VerifyError when a check fails, BuildError for an image that could not be built,
     PushError for one that could not be had, and Interrupted.
     """
-    client = api.client()
-    engine = api.connect()
+    client, engine = api.client(), api.connect()
     began, started = time.monotonic(), datetime.now(UTC)
     chosen = (
-        _services(settings, repository, engine)
+        subjects.of_services(settings, repository, engine)
         if wish.image is None
-        else _image(wish.image, settings, repository, client)
+        else subjects.of_reference(wish.image, settings, repository, client)
     )
     chosen = tuple(replace(one, skipped=one.skipped | wish.skip) for one in chosen)
-    with workspace.alone(
-        settings.root, lambda: style.note("another verification runs here; waiting for it"), "verify.lock"
-    ):
-        round_ = _Round(settings, repository, chosen, client, engine.native())
-        seen = round_.all()
-    judged = [(one, checks.judge(one, require=wish.require)) for one in seen]
-    for evidence, verdicts in judged:
-        if not checks.counted(verdicts, Result.FAILED):
-            records.write(settings.root, _record_name(evidence.subject), _record(evidence), records.VERIFIED)
-    found = report.Report(
-        project=settings.project,
-        version=settings.version,
-        commit=git.head(repository.root),
-        started=started,
-        seconds=time.monotonic() - began,
-        images=tuple(report.Line(evidence, verdicts) for evidence, verdicts in judged),
-    )
-    report.keep(found, workspace.prepare(settings.root))
+    with workspace.alone(settings.root, lambda: style.note("another verification runs here; waiting for it"), LOCK):
+        seen = _Round(settings, repository, chosen, client, engine.native()).all()
+        judged = [report.Line(one, checks.judge(one, require=wish.require)) for one in seen]
+        found = report.Report(
+            project=settings.project,
+            version=settings.version,
+            commit=git.head(repository.root),
+            seconds=time.monotonic() - began,
+            images=tuple(judged),
+        )
+        error = _failure(found)
+        content = report.answer(found)
+        frame = record.frame(settings.task, started, found.seconds, record.ending(error))
+        records.write_file(settings.root, "verify.json", record.dumps({**frame, **content}))
+        records.write_file(settings.root, "verify.xml", report.as_junit(found))
+        for line in found.images:
+            if not line.failed:
+                size = sum(layer.size for layer in line.evidence.image.layers)
+                held = {"image": line.evidence.image.id, "size": size}
+                records.write(settings.root, _record_name(line.evidence.subject), held, records.VERIFIED)
     report.show(found)
+    if error is not None:
+        error.record = content
+        raise error
+    return content
+
+
+def _failure(found: report.Report) -> VerifyError | None:
     bad = [one for one in found.images if one.failed]
-    if bad:
-        raise VerifyError(
-            f"{len(bad)} of {len(found.images)} failed: {some([one.told for one in bad])}",
-            hint="above is the evidence; all of it is in .container/verify.json",
-        )
-
-
-def _services(settings: "Settings", repository: "Repository", engine: api.Engine) -> tuple[Subject, ...]:
-    """Return the images of the services; what is missing is built."""
-    found = _stored(settings, engine)
-    missing = {
-        platform: [name for name, at in found if at == platform and found[name, at] is None] for _, platform in found
-    }
-    for platform, names in missing.items():
-        if not names:
-            continue
-        style.say(f"Not in the image store for {platform}, so built first: {', '.join(names)}")
-        wanted = tuple(service for service in settings.services if service.name in names)
-        pipeline.run(
-            replace(settings, services=wanted, platforms=(platform,)), repository, output=Output.LOAD, print_only=False
-        )
-    if any(missing.values()):
-        found = _stored(settings, engine)
-    chosen = []
-    for service in settings.services:
-        for platform in settings.platforms:
-            reference = found[service.name, platform]
-            if reference is None:
-                raise BuildError(
-                    f"{service.name} was built for {platform}, and the engine does not have it",
-                    hint="does the builder load into another engine? docker buildx ls shows them",
-                )
-            chosen.append(subjects.of_service(service, settings, repository, platform, reference))
-    return tuple(chosen)
-
-
-def _stored(settings: "Settings", engine: api.Engine) -> dict[tuple[str, "Platform"], str | None]:
-    """Return the reference under which the store has each image; None where it does not."""
-    tag, native = settings.tags[0], engine.native()
-    plain = {service.name: f"{settings.registry}/{service.name}:{tag}" for service in settings.services}
-    foreign = [platform for platform in settings.platforms if platform != native]
-    suffixed = [f"{reference}-{platform.arch}" for reference in plain.values() for platform in foreign]
-    there = engine.stored([*plain.values(), *suffixed])
-    found: dict[tuple[str, Platform], str | None] = {}
-    for name, reference in plain.items():
-        for platform in settings.platforms:
-            platforms = there[reference].labels.get(PLATFORMS_LABEL, native) if reference in there else ""
-            own = f"{reference}-{platform.arch}"
-            if platform in platforms.split(","):
-                found[name, platform] = reference
-            else:
-                found[name, platform] = own if own in there else None
-    return found
-
-
-def _image(reference: str, settings: "Settings", repository: "Repository", client: "APIClient") -> tuple[Subject, ...]:
-    """Return one image; it is pulled where the store does not have it."""
-    labels = pulls.labels(client, reference)
-    if labels is None:
-        for platform in settings.platforms:
-            style.say(f"Not in the image store, so pulled for {platform}: {style.safe(reference)}")
-            pulls.pull(client, reference, platform)
-        labels = pulls.labels(client, reference) or {}
-    return tuple(subjects.of_image(reference, labels, settings, repository, one) for one in settings.platforms)
+    if not bad:
+        return None
+    return VerifyError(
+        f"{len(bad)} of {len(found.images)} failed: {some([one.told for one in bad])}",
+        hint="above is the evidence; all of it is in .container/verify.json",
+    )
 
 
 class _Round:
@@ -252,8 +204,8 @@ class _Round:
         return found if isinstance(found, Unknown) else Base(name=reference, layers=found)
 
     def _before(self, subject: Subject) -> int | Unknown:
-        record = records.read(self._settings.root, _record_name(subject), records.VERIFIED) or {}
-        size = record.get("size")
+        held = records.read(self._settings.root, _record_name(subject), records.VERIFIED) or {}
+        size = held.get("size")
         return size if isinstance(size, int) else Unknown(reason="none was verified here before")
 
     def _published(self, subject: Subject) -> tuple[int, ...] | Unknown:
@@ -266,7 +218,3 @@ class _Round:
 def _record_name(subject: Subject) -> str:
     name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in subject.name)
     return f"{name}-{subject.platform.arch}"
-
-
-def _record(evidence: Evidence) -> dict[str, object]:
-    return {"image": evidence.image.id, "size": sum(layer.size for layer in evidence.image.layers)}

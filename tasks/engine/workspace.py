@@ -69,20 +69,6 @@ def fresh(path: Path) -> BinaryIO:
     return path.open("xb")
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file of the folder, whole or not at all.
-
-    Raises ConfigError where it cannot be written.
-    """
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with fresh(new) as file:
-            file.write(text.encode(errors="replace"))
-        new.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{FOLDER}/{path.name} cannot be written: {error.strerror}") from error
-
-
 def write_new(root: Path, name: str, text: str) -> Path:
     """Write a file at the root that is not there yet, and return its path.
 

@@ -1,10 +1,8 @@
 """What a verification found: for people a line an image, for CI a JUnit file, for programs JSON."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ..plan.checks import Judged, counted
@@ -12,9 +10,8 @@ from ..plan.evidence import Answer, Evidence, Start
 from ..plan.verdicts import Result, some
 from . import grid, style
 
-JSON_FILE, JUNIT_FILE = "verify.json", "verify.xml"
-SCHEMA = 1
 _HEADS = ("image", "platform", "result", "healthy", "size")
+_NO_CHARACTERS = re.compile("[\ufffe\uffff]")
 _LONGEST_BODY = 16_384  # bytes of an answer that are kept
 
 
@@ -52,7 +49,6 @@ class Report:
     project: str
     version: str
     commit: str | None
-    started: datetime
     seconds: float
     images: tuple[Line, ...]
 
@@ -68,7 +64,7 @@ def show(report: Report) -> None:
     count = len(report.images)
     style.say(
         f"{count - bad} verified{f', {bad} failed' if bad else ''} in {style.seconds(report.seconds)}. "
-        f"Evidence: .container/{JSON_FILE}"
+        f"Evidence: .container/verify.json"
     )
 
 
@@ -137,28 +133,12 @@ def _who(titles: Sequence[str], others: Sequence[str]) -> str:
     return f" (all but {some(others)})" if len(others) < len(titles) else f" ({some(titles)})"
 
 
-def keep(report: Report, folder: Path) -> None:
-    """Write both files.
-
-    Raises ConfigError where they cannot be written.
-    """
-    from ..engine import workspace
-
-    workspace.replace_file(folder / JSON_FILE, json.dumps(as_json(report), indent=1) + "\n")
-    workspace.replace_file(folder / JUNIT_FILE, as_junit(report))
-
-
-def as_json(report: Report) -> Mapping[str, Any]:
-    """Return all that was found."""
+def answer(report: Report) -> Mapping[str, Any]:
+    """Return all that was found, for programs."""
     return {
-        "schema": SCHEMA,
-        "task": "container-verify",
         "project": report.project,
         "version": report.version,
         "commit": report.commit,
-        "started": report.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "seconds": round(report.seconds, 3),
-        "result": "failed" if any(line.failed for line in report.images) else "ok",
         "images": [_image(line) for line in report.images],
     }
 
@@ -257,5 +237,5 @@ def _counts(name: str, judged: Sequence[Judged], seconds: float | None) -> dict[
 
 
 def _xml(text: str) -> str:
-    """Return the text with only what XML 1.0 can hold and a terminal would not obey."""
-    return style.safe(text.replace("\n", " ")) if "\n" not in text else "\n".join(map(style.safe, text.split("\n")))
+    """Return the text with only what XML 1.0 can hold, and nothing that a terminal would obey."""
+    return "\n".join(style.safe(line) for line in _NO_CHARACTERS.sub("\ufffd", text).split("\n"))

@@ -102,9 +102,13 @@ def test_what_a_container_is_given_is_said_of_its_service(repo: Repo) -> None:
         "memory": "256 MB",
         "tmpfs": ["/run/", "/var/cache/app", "/run"],
         "env": {"LEVEL": "debug", "COUNT": 3},
+        "ready": "/version",
+        "metrics": "/stats",
+        "skip_checks": "static,stripped",
     }
     agent = discover(repo.root, {"services": {"agent": entry}}).services[0]
     assert (agent.health, agent.slow, agent.memory) == ("/health?deep=1", "/slow", 256_000_000)
+    assert (agent.ready, agent.metrics, agent.skip_checks) == ("/version", "/stats", ("static", "stripped"))
     assert agent.tmpfs == ("/run", "/var/cache/app")
     assert agent.env == {"LEVEL": "debug", "COUNT": "3"}
     assert discover(repo.root, {"services": {"agent": {"tmpfs": "/a,/b"}}}).services[0].tmpfs == ("/a", "/b")
@@ -136,6 +140,9 @@ def test_what_a_container_is_given_is_said_of_its_service(repo: Repo) -> None:
         ({"services": {"agent": {"tmpfs": "/a/../b"}}}, "container.services.agent.tmpfs: '/a/../b' is not a folder"),
         ({"services": {"agent": {"tmpfs": "/a:exec"}}}, "container.services.agent.tmpfs: '/a:exec' is not a folder"),
         ({"services": {"agent": {"env": {"A=B": "c"}}}}, "container.services.agent.env: 'A=B' cannot be set"),
+        ({"services": {"agent": {"ready": "version"}}}, "container.services.agent.ready: 'version' is not a path"),
+        ({"services": {"agent": {"skip_checks": "statik"}}}, "there is no check 'statik'\nhint: did you mean static?"),
+        ({"services": {"agent": {"skip_checks": ["static", ""]}}}, "agent.skip_checks: there is no check ''"),
         ({"context": "here"}, "container.context: 'here' is not a kind of context"),
         ({"services": {"Big": {"folder": "services/agent"}}}, "'Big' cannot be an image's name"),
         ({"services": {"amd64": {"folder": "services/agent"}}}, "container-build-amd64 already builds"),
