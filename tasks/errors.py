@@ -5,7 +5,7 @@
   - EngineError (3)    docker or buildx missing, unreachable or too old; no room on its disk
   - BuildError (4)     an image did not build
   - PushError (5)      the registry is out of reach, refused, or must not have this image
-  - VerifyError (6)    an image does not run as it has to
+  - VerifyError (6)    an image does not run as it has to, or holds what it must not
   - Interrupted (130)  a person or a supervisor ended the run
 
 Anything else is a bug: it keeps its traceback and exits with 1.
@@ -66,7 +66,7 @@ class PushError(TaskError):
 
 
 class VerifyError(TaskError):
-    """An image does not run as it has to."""
+    """An image does not run as it has to, or holds what it must not."""
 
     exit_code = 6
 

@@ -90,7 +90,7 @@ def _failure(found: report.Report) -> VerifyError | None:
     if not bad:
         return None
     return VerifyError(
-        f"{len(bad)} of {len(found.images)} failed: {some([one.told for one in bad])}",
+        f"{len(bad)} of {len(found.images)} did not pass: {some([one.told for one in bad])}",
         hint="above is the evidence; all of it is in .container/verify.json",
     )
 

@@ -43,7 +43,14 @@ ELSEWHERE = "run elsewhere"
 # Flags of Invoke itself, which stand before any task.
 CORE = {"--help", "--list", "--print-completion-script"}
 # What the documents name, and is made by a run, or belongs to another repository.
-NOT_HERE = {".container/last-run.json", ".container/logs/", "apps/", "docker-bake.override.json"}
+NOT_HERE = {
+    ".container/verify.json",
+    ".container/verify.xml",
+    ".container/last-run.json",
+    ".container/logs/",
+    "apps/",
+    "docker-bake.override.json",
+}
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -100,11 +107,10 @@ def place(checkout: Repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     above = tmp_path_factory.mktemp("documents")
     repo = Repo(above / "aic-sos")
     subprocess.run(["git", "clone", "-q", checkout.root, repo.root], check=True)
-    settings = (repo.root / "invoke.yaml").read_text(encoding="utf-8").splitlines()
-    budgets = [number for number, line in enumerate(settings) if line.lstrip().startswith("budget:")]
-    for number, port in zip(budgets, _free_ports(len(budgets)), strict=True):
-        settings[number] += f"\n{settings[number].partition('budget')[0]}port: {port}"
-    repo.write("invoke.yaml", "\n".join([*settings, ""]))
+    files = sorted(repo.root.glob("services/*/Dockerfile"))
+    for path, port in zip(files, _free_ports(len(files)), strict=True):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"(EXPOSE |PORT=)\d+", rf"\g<1>{port}", text), encoding="utf-8")
     repo.commit()
     with loopback_registry(above) as address:
         env = {
