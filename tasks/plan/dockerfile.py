@@ -8,7 +8,7 @@ https://docs.docker.com/reference/dockerfile/.
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
 # A word of its own, as in BuildKit: neither `$((1<<3))` nor text in quotes opens one.
@@ -35,6 +35,17 @@ class Instruction:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One FROM and what follows it."""
+
+    name: str
+    """In small letters, as BuildKit compares them; empty where it has none."""
+    base: str
+    """As the Dockerfile writes it."""
+    instructions: list[Instruction] = field(default_factory=list)
+
+
 def instructions(text: str) -> tuple[Instruction, ...]:
     """Return the instructions in order; the lines of a heredoc belong to the one that opens it."""
     return tuple(_instructions(text))
@@ -56,6 +67,23 @@ def _instructions(text: str) -> Iterator[Instruction]:
                     number += 1
                 number += 1
         yield Instruction(start + 1, name.upper(), value.strip())
+
+
+def stages(text: str) -> tuple[Stage, ...]:
+    """Return the stages in order; what stands before the first FROM is in none."""
+    found: list[Stage] = []
+    for instruction in instructions(text):
+        if instruction.name == "FROM":
+            found.append(_stage(instruction))
+        elif found:
+            found[-1].instructions.append(instruction)
+    return tuple(found)
+
+
+def _stage(instruction: Instruction) -> Stage:
+    words = [word for word in instruction.value.split() if not word.startswith("--")]
+    name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
+    return Stage(name, words[0].strip("\"'") if words else "")
 
 
 def heredocs_are_plain(instruction: Instruction) -> bool:
@@ -100,10 +128,10 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
     a global ARG nor ``args`` sets, or that is far too long, is left out: BuildKit decides it.
     """
     known = dict(args or {})
-    stages: set[str] = set()
+    above: set[str] = set()
     found: dict[str, None] = {}
     for instruction in instructions(text):
-        if instruction.name == "ARG" and not stages:
+        if instruction.name == "ARG" and not above:
             for name, default in _defaults(instruction.value):
                 value = expand(default, known) or ""
                 if name not in known and len(value) <= LONGEST:
@@ -111,11 +139,10 @@ def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, .
             continue
         for written in _taken(instruction):
             reference = expand(written, known)
-            if reference and reference.lower() not in stages and reference != "scratch" and not reference.isdigit():
+            if reference and reference.lower() not in above and reference != "scratch" and not reference.isdigit():
                 found[reference] = None
         if instruction.name == "FROM":
-            words = [word for word in instruction.value.split() if not word.startswith("--")]
-            stages.add(words[2].lower() if len(words) > 2 else f"#{len(stages)}")  # noqa: PLR2004 - FROM image AS name
+            above.add(_stage(instruction).name or f"#{len(above)}")
     return tuple(found)
 
 
@@ -149,7 +176,7 @@ def split_flags(value: str) -> tuple[tuple[str, ...], str]:
 
 def _taken(instruction: Instruction) -> Iterator[str]:
     if instruction.name == "FROM":
-        yield next((word.strip("\"'") for word in instruction.value.split() if not word.startswith("--")), "")
+        yield _stage(instruction).base
     for flag in flags(instruction):
         if instruction.name == "COPY" and flag.startswith("--from="):
             yield flag.removeprefix("--from=")
@@ -218,23 +245,16 @@ def image_stages(text: str, stage: str | None = None) -> tuple[tuple[tuple[Instr
     Beside them stands the image from outside that the lowest of them is made from, as written;
     None where there is no such stage.
     """
-    stages: list[tuple[str, str, list[Instruction]]] = []
-    for instruction in instructions(text):
-        if instruction.name == "FROM":
-            words = [word for word in instruction.value.split() if not word.startswith("--")]
-            name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
-            stages.append((name, words[0] if words else "", []))
-        elif stages:
-            stages[-1][2].append(instruction)
-    wanted, end = (stage or "").lower(), len(stages)
+    there = stages(text)
+    wanted, end = (stage or "").lower(), len(there)
     number = int(wanted) if re.fullmatch(r"[0-9]{1,9}", wanted) and int(wanted) < end else end - 1
     if wanted and not wanted.isdigit():
-        number = next((index for index, (name, _, _) in enumerate(stages) if name == wanted), -1)
+        number = next((index for index, one in enumerate(there) if one.name == wanted), -1)
     found: list[tuple[Instruction, ...]] = []
     below = None
     while number >= 0:
-        _, below, own = stages[number]
-        found.append(tuple(own))
+        found.append(tuple(there[number].instructions))
+        below = there[number].base
         # Only what stands above can be meant: a later stage of the same name is none to stand on.
-        number = next((index for index in reversed(range(number)) if stages[index][0] == below.lower()), -1)
+        number = next((index for index in reversed(range(number)) if there[index].name == below.lower()), -1)
     return tuple(found), below

@@ -10,9 +10,19 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from .dockerfile import LONGEST, Instruction, expand, flags, heredocs_are_plain, instructions, split_flags
+from .dockerfile import (
+    LONGEST,
+    Instruction,
+    Stage,
+    expand,
+    flags,
+    heredocs_are_plain,
+    instructions,
+    split_flags,
+    stages,
+)
 from .platforms import Platform
 
 _KNOWN = frozenset(
@@ -44,26 +54,19 @@ class Reads:
     """Why nothing can tell that a build would change nothing."""
 
 
-@dataclass(slots=True)
-class _Stage:
-    name: str
-    base: str
-    instructions: list[Instruction] = field(default_factory=list)
-
-
 def reads(
     text: str, *, stage: str | None, args: Mapping[str, str], platforms: Sequence[Platform], native: Platform
 ) -> Reads:
     """Return what building a stage, by default the last, reads of its context, on any of the platforms."""
     if foreign := _foreign(text, args):
         return Reads(always=foreign)
-    stages = _stages(text)
+    there = stages(text)
     needed: set[int] = set()
     images: dict[str, None] = {}
     for platform in platforms:
         known, unsure = _before_stages(text, args, _platform_args(platform, native))
         try:
-            for number, outside in _needed(stages, stage, known, unsure):
+            for number, outside in _needed(there, stage, known, unsure):
                 needed.add(number)
                 images |= dict.fromkeys(outside)
         except LookupError as error:
@@ -71,7 +74,7 @@ def reads(
     sources: dict[str, None] = {}
     whole = ""
     for number in sorted(needed):
-        for instruction in stages[number].instructions:
+        for instruction in there[number].instructions:
             found = _read_by(instruction)
             if found.always:
                 return found
@@ -98,18 +101,6 @@ def _platform_args(platform: Platform, native: Platform) -> dict[str, str]:
         found |= {f"{prefix}PLATFORM": one.value, f"{prefix}OS": "linux"}
         found |= {f"{prefix}ARCH": one.arch, f"{prefix}VARIANT": ""}
     return found
-
-
-def _stages(text: str) -> list[_Stage]:
-    stages: list[_Stage] = []
-    for instruction in instructions(text):
-        if instruction.name == "FROM":
-            words = [word for word in instruction.value.split() if not word.startswith("--")]
-            name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
-            stages.append(_Stage(name, words[0].strip("\"'") if words else ""))
-        elif stages:
-            stages[-1].instructions.append(instruction)
-    return stages
 
 
 def _before_stages(
@@ -140,14 +131,14 @@ def _mentions(text: str, names: Iterable[str]) -> bool:
 
 
 def _needed(
-    stages: list[_Stage], wanted: str | None, known: Mapping[str, str], unsure: frozenset[str]
+    there: Sequence[Stage], wanted: str | None, known: Mapping[str, str], unsure: frozenset[str]
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the stages that a stage is made from, itself included, each with the images that it takes from outside.
 
     Raises LookupError, with a reason for people, where that cannot be told.
     """
-    names = {stage.name: number for number, stage in enumerate(stages) if stage.name}
-    start = names.get(wanted.lower()) if wanted else len(stages) - 1
+    names = {stage.name: number for number, stage in enumerate(there) if stage.name}
+    start = names.get(wanted.lower()) if wanted else len(there) - 1
     if start is None or start < 0:
         raise LookupError(f"there is no stage {wanted}" if wanted else "there is no stage")
     seen: set[int] = set()
@@ -157,17 +148,17 @@ def _needed(
         if number in seen:
             continue
         seen.add(number)
-        base = None if _mentions(stages[number].base, unsure) else expand(stages[number].base, known)
+        base = None if _mentions(there[number].base, unsure) else expand(there[number].base, known)
         if base is None:
-            raise LookupError(f"{stages[number].base} has a variable that nothing sets")
+            raise LookupError(f"{there[number].base} has a variable that nothing sets")
         outside = []
-        for name, from_stage in ((base, False), *((name, True) for name in _taken_from(stages[number]))):
+        for name, from_stage in ((base, False), *((name, True) for name in _taken_from(there[number]))):
             if not name or _ODD_NAME.search(name):
-                raise LookupError(f"{name or stages[number].base} is not the plain name of a stage or an image")
+                raise LookupError(f"{name or there[number].base} is not the plain name of a stage or an image")
             # FROM sees what stands above it alone, which may bear the name of an image from outside.
-            seen_from_here = stages if from_stage else stages[:number]
+            seen_from_here = there if from_stage else there[:number]
             inside = [place for place, stage in enumerate(seen_from_here) if stage.name == name.lower()]
-            if from_stage and _NUMBER.fullmatch(name) and 0 <= int(name) < len(stages):
+            if from_stage and _NUMBER.fullmatch(name) and 0 <= int(name) < len(there):
                 inside.append(int(name))
             waiting += inside
             if not any(place < number for place in inside) and name != "scratch":
@@ -175,7 +166,7 @@ def _needed(
         yield number, outside
 
 
-def _taken_from(stage: _Stage) -> Iterator[str]:
+def _taken_from(stage: Stage) -> Iterator[str]:
     for one in stage.instructions:
         instruction = _triggered(one) if one.name == "ONBUILD" else one
         for flag in flags(instruction):
