@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from . import sources
 from .engine import workspace
-from .marks import Marks
+from .engine.digests import Digests
+from .marks import Marks, on_disk
 from .plan.bases import Origin
 from .plan.targets import Output, Plan, Request, Source, make_plan, support_name
 
@@ -35,8 +36,11 @@ class Draft:
         Raises ConfigError for what cannot be read.
         """
         by_name = {support_name(source.target): source for source in (*self.chosen, *self.others)}
-        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native)
+        digests = Digests(self.repository.root)
+        walks = on_disk(self.repository.root, digests)
+        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native, walks)
         found = {source.service: marks.of(source) for source in by_name.values()}
+        digests.keep()
 
         def whole(source: Source) -> Source:
             return replace(source, fingerprint=found[source.service].fingerprint)

@@ -1,22 +1,38 @@
 """Fingerprint what the services' builds read, before anything is built."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from .engine.digests import Digests
 from .engine.tree import Tree
+from .engine.walk import Files, Walks
 from .errors import ConfigError
 from .plan import ignore
 from .plan.bases import Origin
 from .plan.fingerprint import Inputs, Mark
 from .plan.platforms import Platform
-from .plan.reads import reads
+from .plan.reads import Reads, reads
+from .plan.scope import Scope
 from .plan.targets import Source
 from .services import Repository, Service, join, read_dockerfile
 from .texts import read_text
 
 _DIGEST = "@sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a service's files say of its build, before its context is looked at."""
+
+    dockerfile: str
+    own_ignore: str
+    """The ignore file that belongs to the Dockerfile alone, where that counts by itself."""
+    ignore: ignore.Ignore
+    reads: Reads
+    wide: str
 
 
 @dataclass(slots=True)
@@ -28,7 +44,11 @@ class Marks:
     """Of every service of the run and of those that they stand on, by bake's name for an image that others stand on."""
     platforms: Sequence[Platform]
     native: Platform
-    _trees: dict[str, Tree] = field(default_factory=dict)
+    files: Callable[[str], Files[Any]]
+    """What is in a build context, by its path relative to the root."""
+    comparing: bool = False
+    """Whether two states of the repository are compared: what only an engine can tell counts for nothing then."""
+    _walks: dict[str, Walks[Any]] = field(default_factory=dict)
     _known: dict[str, Mark] = field(default_factory=dict)
 
     def of(self, source: Source) -> Mark:
@@ -41,35 +61,62 @@ class Marks:
             self._known[source.service] = self._mark(source)
         return self._known[source.service]
 
+    def scope(self, source: Source) -> Scope:
+        """Return which files of the repository a service's build reads, for asking git about them.
+
+        Raises ConfigError as ``of`` does.
+        """
+        said, service = self._said(source), self._service(source)
+        return Scope(
+            context=service.context,
+            sources=said.reads.sources,
+            ignore=said.ignore,
+            own=(service.dockerfile, *self._ignore_files(service)),
+            files=frozenset(self._read(service, said)),
+        )
+
     def _mark(self, source: Source) -> Mark:
-        service = next(one for one in self.repository.services if one.name == source.service)
+        said = self._said(source)
+        bases = {image: self._base(image, source) for image in said.reads.images}
+        unknown = next((image for image, digest in bases.items() if digest is None), None)
+        always = said.reads.always or ("" if unknown is None else f"the base {unknown} is not pinned by a digest")
+        if always and not self.comparing:
+            return Mark(None, always=always)
+        return Mark(
+            Inputs(
+                dockerfile=_digest(said.dockerfile),
+                ignore=_digest(said.own_ignore) if said.own_ignore else "",
+                stage=source.stage or "",
+                args=dict(source.args),
+                bases={image: digest or "" for image, digest in bases.items()},
+                files=self._read(self._service(source), said),
+            ),
+            wide=said.wide,
+        )
+
+    def _said(self, source: Source) -> _Said:
+        service = self._service(source)
         text = read_dockerfile(self.repository, service)
         said = reads(text, stage=source.stage, args=source.args, platforms=self.platforms, native=self.native)
-        if said.always:
-            return Mark(None, always=said.always)
-        bases = {image: self._base(image, source) for image in said.images}
-        unknown = next((image for image, digest in bases.items() if digest is None), None)
-        if unknown is not None:
-            return Mark(None, always=f"the base {unknown} is not pinned by a digest")
-        own, patterns = self._ignore(service)
         wide = said.whole
+        if said.always:
+            wide = said.always
+            own = [base.reference for base in source.bases if base.origin is Origin.OWN]
+            said = replace(said, sources=(".",), images=tuple(own))
+        own_ignore, patterns = self._ignore(service)
         try:
             rules = ignore.parse(patterns)
         except ignore.NotUnderstood as error:
             wide = f"only BuildKit knows what this line of its ignore file means: {error}"
-            rules, own = ignore.Ignore(), own or patterns
-        tree = self._trees.setdefault(service.context, Tree(self.repository.root / service.context))
-        return Mark(
-            Inputs(
-                dockerfile=_digest(text),
-                ignore=_digest(own) if own else "",
-                stage=source.stage or "",
-                args=dict(source.args),
-                bases={image: digest or "" for image, digest in bases.items()},
-                files=tree.read(said.sources, rules),
-            ),
-            wide=wide,
-        )
+            rules, own_ignore = ignore.Ignore(), own_ignore or patterns
+        return _Said(text, own_ignore, rules, said, wide)
+
+    def _read(self, service: Service, said: _Said) -> dict[str, str]:
+        walks = self._walks.setdefault(service.context, Walks(self.files(service.context)))
+        return walks.read(said.reads.sources, said.ignore)
+
+    def _service(self, source: Source) -> Service:
+        return next(one for one in self.repository.services if one.name == source.service)
 
     def _base(self, image: str, source: Source) -> str | None:
         """Return the digest of what takes a base's place where that differs; None where nothing pins it."""
@@ -84,9 +131,16 @@ class Marks:
 
     def _ignore(self, service: Service) -> tuple[str, str]:
         """Return the ignore file that belongs to the Dockerfile alone, if there is one, and the one that counts."""
-        root = self.repository.root
-        own = _text(root / f"{service.dockerfile}.dockerignore")
-        return own, own or _text(root / join(service.context, ".dockerignore"))
+        own, shared = (_text(self.repository.root / path) for path in self._ignore_files(service))
+        return own, own or shared
+
+    def _ignore_files(self, service: Service) -> tuple[str, str]:
+        return f"{service.dockerfile}.dockerignore", join(service.context, ".dockerignore")
+
+
+def on_disk(root: Path, digests: Digests) -> Callable[[str], Files[Any]]:
+    """Return what finds the files of a context below the repository's root."""
+    return lambda context: Tree(root if context == "." else root / context, digests)
 
 
 def _text(path: Path) -> str:

@@ -35,9 +35,7 @@ def last_is_there(root: Path) -> bool:
 
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        if not path.is_file():  # a pipe would never end
-            return None
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(workspace.content(path))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -1,7 +1,9 @@
 """The folder ``.container/`` at the root, which git and docker ignore: logs, the CA bundle, the lock."""
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +13,8 @@ from ..errors import ConfigError, Interrupted
 FOLDER = ".container"
 _IGNORE_ALL = "*\n"
 _FOLDERS = ("logs", "inputs", "verified")
+UNWAITING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""How a file is opened that may have become a pipe, which would wait for ever, or a link to elsewhere."""
 
 
 def log_path(service: str) -> str:
@@ -61,6 +65,17 @@ def copy_bundle(root: Path, bundle: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}") from error
     return f"{FOLDER}/{target.name}"
+
+
+def content(path: Path) -> bytes:
+    """Return what a file there holds; a pipe or a link that took its place is not followed.
+
+    Raises OSError where there is no regular file, or it cannot be read.
+    """
+    with open(os.open(path, UNWAITING), "rb") as file:  # noqa: PTH123 - opened already
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read()
 
 
 def fresh(path: Path) -> BinaryIO:

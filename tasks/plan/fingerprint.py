@@ -26,11 +26,13 @@ class Inputs:
     """By what the Dockerfile writes: the digest of what takes its place where that differs, or nothing."""
     files: Mapping[str, str] = field(default_factory=dict)
     """By path: kind, mode, and the digest of the content or the link's text."""
+    fingerprint: str = field(init=False)
+    """Their digest, behind the scheme."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Their digest, behind the scheme."""
-        return f"{SCHEME}-{hashlib.sha256(self.dumps().encode('utf-8', 'surrogateescape')).hexdigest()}"
+    def __post_init__(self) -> None:
+        """Digest them once: there may be many."""
+        digest = hashlib.sha256(self.dumps().encode()).hexdigest()
+        object.__setattr__(self, "fingerprint", f"{SCHEME}-{digest}")
 
     def dumps(self) -> str:
         """Return them as JSON, the same for the same inputs."""

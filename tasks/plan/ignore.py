@@ -8,7 +8,9 @@ it, decides.
 
 import posixpath
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 # What Go takes for space around a pattern.
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -37,17 +39,49 @@ class _Pattern:
         return path.startswith(self.text[:-2]) if self.begins else path == self.text
 
 
+class _Any:
+    """All patterns at once: whether any of them matches a path, as each would."""
+
+    def __init__(self, patterns: Iterable[_Pattern]) -> None:
+        told = tuple(patterns)
+        plain = [one for one in told if one.rule is None]
+        ends = [one.text[2:] for one in plain if one.ends]
+        whole = [one.text for one in plain if not one.ends and not one.begins]
+        self._whole = frozenset([*whole, *(end[1:] for end in ends if end.startswith("/"))])
+        self._begins = tuple(one.text[:-2] for one in plain if not one.ends and one.begins)
+        self._ends = tuple(ends)
+        rules = [one.rule.pattern for one in told if one.rule is not None]
+        self._rule = re.compile("|".join(f"(?:{rule})" for rule in rules)) if rules else None
+
+    def matches(self, path: str) -> bool:
+        return (
+            path in self._whole
+            or path.endswith(self._ends)
+            or path.startswith(self._begins)
+            or (self._rule is not None and self._rule.match(path) is not None)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Ignore:
     """The patterns of one ignore file, in order."""
 
     patterns: tuple[_Pattern, ...] = ()
+    _any: _Any = field(init=False, compare=False, repr=False)
+    _none: Matches = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the answer for the many paths that no pattern matches."""
+        object.__setattr__(self, "_any", _Any(self.patterns))
+        object.__setattr__(self, "_none", (False,) * len(self.patterns))
 
     def ignores(self, path: str, above: Matches | None = None) -> tuple[bool, Matches]:
         """Return whether a path is kept out, and what its own paths below need to know.
 
         ``above``: what this returned for the folder that the path is in; None at the top.
         """
+        if (above is None or above is self._none) and not self._any.matches(path):
+            return False, self._none
         ignored, found = False, []
         for number, pattern in enumerate(self.patterns):
             matched = above is not None and above[number]
@@ -78,6 +112,7 @@ class NotUnderstood(Exception):  # noqa: N818 - what it is, not a fault of anyon
     """A pattern whose meaning is BuildKit's alone."""
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Ignore:
     """Read an ignore file.
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
+from tasks.engine.digests import Digests
 from tasks.engine.machine import stand_in_record
 from tasks.engine.tree import Tree
+from tasks.engine.walk import Walks
 from tasks.plan.fingerprint import Inputs
 from tasks.plan.ignore import Ignore, Matches, NotUnderstood, parse
 from tasks.plan.platforms import Platform
@@ -236,7 +238,7 @@ def built(root: Path, dockerfile: str) -> dict[str, str] | None:
 def inputs(root: Path, dockerfile: str, ignore: str) -> Inputs:
     found: Reads = reads(dockerfile, stage=None, args={}, platforms=[Platform.AMD64], native=Platform.AMD64)
     assert not found.always
-    files = Tree(root).read(found.sources, understood(ignore))
+    files = Walks(Tree(root, Digests(root))).read(found.sources, understood(ignore))
     return Inputs(dockerfile=hashlib.sha256(dockerfile.encode()).hexdigest(), files=files)
 
 
@@ -259,7 +261,7 @@ def test_a_build_that_would_give_another_image_reads_something_else(
 @tries(7, 150, context=contexts, ignore=ignores)
 def test_a_copy_of_all_has_exactly_what_the_ignore_file_leaves(root: Path, context: Context, ignore: str) -> None:
     laid_out(root, context, ignore)
-    found = Tree(root).read(["."], understood(ignore))
+    found = Walks(Tree(root, Digests(root))).read(["."], understood(ignore))
     there = {path: told for path, told in found.items() if told != "missing"}
     image = built(root, "FROM scratch\nCOPY . /\n")
     assert (image or {}) == there

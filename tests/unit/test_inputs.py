@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engine.digests import Digests
 from tasks.engine.tree import Tree
+from tasks.engine.walk import Walks
 from tasks.plan.fingerprint import Inputs
 from tasks.plan.ignore import parse
 from tasks.plan.platforms import Platform
@@ -44,7 +46,7 @@ class Build:
         found = reads(
             self.dockerfile, stage=self.stage or None, args=args, platforms=[Platform.AMD64], native=Platform.AMD64
         )
-        files = Tree(root).read(found.sources, parse(self.ignore))
+        files = Walks(Tree(root, Digests(root))).read(found.sources, parse(self.ignore))
         return Inputs(
             dockerfile=digest(self.dockerfile),
             ignore=digest(self.ignore) if self.ignore.startswith("# own") else "",

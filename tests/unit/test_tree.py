@@ -1,5 +1,7 @@
+import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -7,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engine.digests import Digests
 from tasks.engine.tree import Tree
+from tasks.engine.walk import Walks
 from tasks.plan.ignore import parse
 
 
@@ -42,7 +46,11 @@ def link(root: Path, name: str, text: str) -> None:
 
 
 def read(root: Path, *sources: str, ignore: str = "") -> dict[str, str]:
-    return Tree(root).read(sources, parse(ignore))
+    return walks(root).read(sources, parse(ignore))
+
+
+def walks(root: Path) -> Walks[os.stat_result]:
+    return Walks(Tree(root, Digests(root)))
 
 
 def test_a_file_is_its_mode_and_its_content(root: Path) -> None:
@@ -74,7 +82,7 @@ def test_the_whole_context_is_all_but_its_own_mode(root: Path) -> None:
     before = read(root, ".")
     root.chmod(0o700)
     assert read(root, ".") == before
-    assert list(before) == ["a", "b"]
+    assert set(before) == {"a", "b"}
 
 
 def test_what_is_not_there_is_told(root: Path) -> None:
@@ -192,20 +200,68 @@ def test_sockets_are_not_sent_and_other_special_files_are_told(root: Path, monke
 
 
 def test_devices_differ_by_their_numbers() -> None:
-    tree = Tree(Path("/"))
+    tree = Tree(Path("/"), Digests(Path("/")))
     told = {tree.describe(path, os.lstat(f"/{path}")) for path in ("dev/null", "dev/zero")}
     assert len(told) == 2
 
 
-@pytest.mark.parametrize("what", ["file", "folder"])
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Be a user who owns nothing, where root would read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("what", ["d/f", "d"])
 def test_what_cannot_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     write(root, "d/f")
+    (root / what).chmod(0o111 if what == "d" else 0)
+    monkeypatch.chdir(root)
+    with nobody():
+        assert "unreadable 13" in read(Path(), "d")[what]
+    (root / what).chmod(0o755)
 
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "no")
 
-    monkeypatch.setattr(Path, "open" if what == "file" else "iterdir", refuse)
-    assert "unreadable 13" in read(root, "d")["d/f" if what == "file" else "d"]
+class Vanishing(Tree):
+    """A context in which everything goes just after it was seen."""
+
+    def entries(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+        for name, status in list(super().entries(folder)):
+            there = self.root / folder / name
+            shutil.rmtree(there) if there.is_dir() else there.unlink()
+            yield name, status
+
+
+def test_what_goes_while_it_is_read_is_told(root: Path) -> None:
+    write(root, "f", "d/x")
+    link(root, "l", "f")
+    found = Walks(Vanishing(root, Digests(root))).read(["."], parse(""))
+    assert found == {"f": "file 644 unreadable 2", "l": "unreadable 2", "d": "unreadable 2"}
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(root: Path) -> None:
+    write(root, "f")
+    status = os.lstat(root / "f")
+    (root / "f").unlink()
+    os.mkfifo(root / "f")
+    assert Tree(root, Digests(root)).describe("f", status) == "file 644 unreadable 22"
+
+
+def test_folders_may_be_as_deep_as_the_system_lets_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    depth = (4000 - len(str(root))) // 2
+    for _ in range(depth):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("f").write_text("deep")
+    os.chdir(root)
+    assert len(read(root, ".")) == depth + 1
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\udcff\udcfe", "\x1b[2J", " ", "*", "[", "a\\b", "é", "-"])
@@ -215,20 +271,15 @@ def test_any_name_is_told_as_it_is(root: Path, name: str) -> None:
     assert read(root, name) == {name: f"file 644 {digest('x')}"}
 
 
-def test_each_file_is_read_once_however_many_services_read_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_file_is_read_once_however_many_services_read_it(root: Path) -> None:
     write(root, "shared/a", "one/b", "two/c")
-    opened: list[str] = []
-    real = Path.open
-
-    def counting(self: Path, mode: str = "r") -> object:
-        opened.append(self.name)
-        return real(self, mode)
-
-    monkeypatch.setattr(Path, "open", counting)
-    tree = Tree(root)
+    there = walks(root)
+    first = there.read(["."], parse(""))
+    for name in ("shared/a", "one/b", "two/c"):
+        (root / name).write_text("other")  # what was read already is not looked at again
     for sources, ignore in ((["shared", "one"], ""), (["shared/a", "two"], ""), (["."], "none"), (["*/a"], "")):
-        tree.read(sources, parse(ignore))
-    assert sorted(opened) == ["a", "b", "c"]
+        found = there.read(sources, parse(ignore))
+        assert found.items() <= first.items()
 
 
 def test_times_and_owners_do_not_count(root: Path) -> None:
