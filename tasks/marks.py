@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .engine.digests import Digests
 from .engine.tree import Tree
-from .engine.walk import Files, Walks
+from .engine.walk import Walks
 from .errors import ConfigError
 from .plan import ignore
 from .plan.bases import Origin
@@ -28,8 +29,8 @@ class _Said:
     """What a service's files say of its build, before its context is looked at."""
 
     dockerfile: str
-    own_ignore: str
-    """The ignore file that belongs to the Dockerfile alone, where that counts by itself."""
+    own_ignore: str | None
+    """The ignore file that belongs to the Dockerfile alone, or another one that counts by itself."""
     ignore: ignore.Ignore
     reads: Reads
     wide: str
@@ -44,11 +45,10 @@ class Marks:
     """Of every service of the run and of those that they stand on, by bake's name for an image that others stand on."""
     platforms: Sequence[Platform]
     native: Platform
-    files: Callable[[str], Files[Any]]
-    """What is in a build context, by its path relative to the root."""
+    walks: Callable[[str], Walks[Any]]
+    """The ways through a build context, by its path relative to the root."""
     comparing: bool = False
     """Whether two states of the repository are compared: what only an engine can tell counts for nothing then."""
-    _walks: dict[str, Walks[Any]] = field(default_factory=dict)
     _known: dict[str, Mark] = field(default_factory=dict)
 
     def of(self, source: Source) -> Mark:
@@ -85,7 +85,7 @@ class Marks:
         return Mark(
             Inputs(
                 dockerfile=_digest(said.dockerfile),
-                ignore=_digest(said.own_ignore) if said.own_ignore else "",
+                ignore="" if said.own_ignore is None else _digest(said.own_ignore),
                 stage=source.stage or "",
                 args=dict(source.args),
                 bases={image: digest or "" for image, digest in bases.items()},
@@ -108,12 +108,11 @@ class Marks:
             rules = ignore.parse(patterns)
         except ignore.NotUnderstood as error:
             wide = f"only BuildKit knows what this line of its ignore file means: {error}"
-            rules, own_ignore = ignore.Ignore(), own_ignore or patterns
+            rules, own_ignore = ignore.Ignore(), patterns
         return _Said(text, own_ignore, rules, said, wide)
 
     def _read(self, service: Service, said: _Said) -> dict[str, str]:
-        walks = self._walks.setdefault(service.context, Walks(self.files(service.context)))
-        return walks.read(said.reads.sources, said.ignore)
+        return self.walks(service.context).read(said.reads.sources, said.ignore)
 
     def _service(self, source: Source) -> Service:
         return next(one for one in self.repository.services if one.name == source.service)
@@ -129,25 +128,28 @@ class Marks:
             return None
         return replaced if replaced != written else ""
 
-    def _ignore(self, service: Service) -> tuple[str, str]:
-        """Return the ignore file that belongs to the Dockerfile alone, if there is one, and the one that counts."""
+    def _ignore(self, service: Service) -> tuple[str | None, str]:
+        """Return the ignore file that belongs to the Dockerfile alone, if there is one, and the one that counts.
+
+        One of its own counts even if it is empty.
+        """
         own, shared = (_text(self.repository.root / path) for path in self._ignore_files(service))
-        return own, own or shared
+        return own, (shared or "") if own is None else own
 
     def _ignore_files(self, service: Service) -> tuple[str, str]:
         return f"{service.dockerfile}.dockerignore", join(service.context, ".dockerignore")
 
 
-def on_disk(root: Path, digests: Digests) -> Callable[[str], Files[Any]]:
-    """Return what finds the files of a context below the repository's root."""
-    return lambda context: Tree(root if context == "." else root / context, digests)
+def on_disk(root: Path, digests: Digests) -> Callable[[str], Walks[Any]]:
+    """Return what finds the ways through a context below the repository's root."""
+    return cache(lambda context: Walks(Tree(root if context == "." else root / context, digests)))
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> str | None:
     try:
         return read_text(path)
     except FileNotFoundError:
-        return ""
+        return None
     except NotADirectoryError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from error
 

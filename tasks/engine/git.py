@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, EngineError
-from .process import run
+from .process import Completed, run
+
+ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+"""Asking changes nothing in the checkout, and git's words are those of every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,16 @@ class Change:
 
 def _git(root: Path, *words: str) -> str | None:
     try:
-        done = run("git", "-C", root, *words, env={"GIT_OPTIONAL_LOCKS": "0"})
+        done = run("git", "-C", root, *words, env=ENVIRONMENT)
     except EngineError:
         return None
     return done.stdout if done.ok else None
+
+
+def complaint(done: Completed) -> str:
+    """Return why git could not do what it was asked, in its own words."""
+    said = next((line for line in done.stderr.splitlines() if line.startswith("fatal:")), done.last_line)
+    return said.removeprefix("fatal: ")
 
 
 def head(root: Path) -> str | None:
@@ -54,20 +63,11 @@ def uncommitted(root: Path) -> tuple[str, ...]:
 
     Raises ConfigError, in git's own words, where it cannot tell: no checkout, or somebody else's.
     """
-    done = run(
-        "git",
-        "-C",
-        root,
-        "status",
-        "--porcelain",
-        "-z",
-        "--untracked-files=normal",
-        env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"},
-    )
+    done = run("git", "-C", root, "status", "--porcelain", "-z", "--untracked-files=normal", env=ENVIRONMENT)
     if not done.ok:
-        said = next((line for line in done.stderr.splitlines() if line.startswith("fatal:")), done.last_line)
+        said = complaint(done)
         raise ConfigError(
-            f"what is pushed must have a commit; git says: {said.removeprefix('fatal: ')}",
+            f"what is pushed must have a commit; git says: {said}",
             hint="git init and git commit; for another user's checkout: git config --global --add safe.directory PATH",
         )
     entries = iter(done.stdout.split("\0"))

@@ -1,8 +1,9 @@
 """The one door to other programs: an argument list in, text out; never a shell."""
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def run(
     Raises EngineError when the program is not there or outlasts its time.
     """
     words = tuple(str(word) for word in argv)
-    try:
+    with _explained(words[0], timeout):
         done = subprocess.run(  # noqa: S603 - a list, never a shell string
             words,
             cwd=cwd,
@@ -58,13 +59,30 @@ def run(
             timeout=timeout,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise EngineError(f"{words[0]} is not on PATH", hint="inv container-setup") from error
-    except OSError as error:
-        raise EngineError(f"{words[0]} cannot be run: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{words[0]} did not answer within {timeout:g} s") from error
     return Completed(argv=words, code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def run_bytes(*argv: str | Path, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> tuple[bytes, Completed]:
+    """Run a program as ``run`` does, and return its output as it is, beside all else that it left behind."""
+    words = tuple(str(word) for word in argv)
+    with _explained(words[0]):
+        done = subprocess.run(  # noqa: S603 - a list, never a shell string
+            words, env={**os.environ, **(env or {})}, input=stdin, capture_output=True, check=False
+        )
+    said = done.stderr.decode("utf-8", "replace")
+    return done.stdout, Completed(argv=words, code=done.returncode, stdout="", stderr=said)
+
+
+@contextlib.contextmanager
+def _explained(program: str, timeout: float | None = None) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise EngineError(f"{program} is not on PATH", hint="inv container-setup") from error
+    except OSError as error:
+        raise EngineError(f"{program} cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{program} did not answer within {timeout:g} s") from error
 
 
 def check(

@@ -62,7 +62,6 @@ class Walks(Generic[S]):
 
         A link counts with what it leads to inside the context. What is not there is told, too: it may come.
         """
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
         found: dict[str, str] = {}
         waiting, seen = list(sources), set(sources)
         while waiting:
@@ -77,9 +76,20 @@ class Walks(Generic[S]):
     def _walked(self, source: str, ignore: Ignore) -> tuple[Mapping[str, str], Sequence[str]]:
         if (source, ignore) not in self._known:
             walk = _Walk(self.files, ignore)
-            walk.source(source)
+            with _deep():
+                walk.source(source)
             self._known[source, ignore] = walk.found, walk.links
         return self._known[source, ignore]
+
+
+@contextlib.contextmanager
+def _deep() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @dataclass(slots=True)
@@ -126,7 +136,8 @@ class _Walk(Generic[S]):
         if stat.S_ISLNK(status.st_mode):
             return self._note(path, status, ignored=ignored, rest=rest)
         if not stat.S_ISDIR(status.st_mode):
-            return self._note(path, status, ignored=ignored or passing or bool(rest))
+            nothing_below = stat.S_ISREG(status.st_mode)  # a repository within this one may have more
+            return self._note(path, status, ignored=ignored or ((passing or bool(rest)) and nothing_below))
         some = False
         if not ignored or self.ignore.may_keep_below(path):
             some = self._below(path, above, only=only)

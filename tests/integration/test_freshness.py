@@ -165,3 +165,29 @@ def test_an_image_on_another_image_of_the_repository_follows_it(built: Repo) -> 
     assert "services/one/word changed" in lines["one"]
     assert "the base one changed" in lines["two"]
     assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/word") == "again\n"
+
+
+def test_an_ignore_file_of_its_own_counts_even_if_it_is_empty(built: Repo) -> None:
+    built.write("shared/x.md", "kept out\n")
+    assert_current(built)
+    built.write("services/two/Dockerfile.dockerignore", "")
+    assert "its ignore file changed" in said(built)["two"]
+    assert_current(built)
+    built.write("shared/x.md", "sent\n")
+    assert "shared/x.md changed" in said(built)["two"]
+    assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/shared/x.md") == "sent\n"
+
+
+def test_what_a_branch_has_changed_takes_no_engine(built: Repo) -> None:
+    nowhere = {"DOCKER_HOST": "tcp://127.0.0.1:1"}
+    built.write("shared/text", "other\n")
+    shown = built.inv("container-plan", "--changed-since", "HEAD", env=nowhere).ok().out
+    assert "shared/text changed" in shown
+    assert "Next: inv container-build --services two" in shown
+    told = json.loads(built.inv("container-plan", "--changed-since", "HEAD", "--json", env=nowhere).ok().out)
+    assert [(one["name"], one["state"]) for one in told["services"]] == [("one", "unchanged"), ("two", "changed")]
+    assert told["since"]["ref"] == "HEAD"
+    matrix = json.loads(built.inv("container-plan", "--changed-since", "HEAD", "--matrix", env=nowhere).ok().out)
+    assert matrix == {"include": [{"service": "two", "because": "shared/text changed"}]}
+    built.inv("container-plan", "--changed-since=--output=x", env=nowhere).fails(2, "cannot be a commit", "hint: ")
+    built.inv("container-plan", "--changed-since", "nope", env=nowhere).fails(2, "git knows no commit nope", "hint: ")

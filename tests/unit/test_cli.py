@@ -98,7 +98,7 @@ FLAGS = {
     "container-build": f"services failed force {BUILD}",
     "container-build-arm64": f"services force {BUILD.removeprefix('platforms ')}",
     "container-build-agent": f"force {BUILD}",
-    "container-plan": "services platforms registry tags matrix json",
+    "container-plan": "services platforms registry tags changed-since matrix json",
     "container-push": f"services failed {BUILD}",
     "container-clean": "dry-run yes json",
     "container-run": "services registry tags detach json",
