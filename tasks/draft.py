@@ -29,6 +29,8 @@ class Draft:
     request: Request
     marks: Mapping[str, "Mark"] = field(default_factory=dict)
     """By service, once the files have been read."""
+    reader: Marks | None = None
+    """What has read them."""
 
     def marked(self) -> "Draft":
         """Return it with the fingerprint of what each build reads.
@@ -45,7 +47,8 @@ class Draft:
         def whole(source: Source) -> Source:
             return replace(source, fingerprint=found[source.service].fingerprint)
 
-        return replace(self, chosen=tuple(map(whole, self.chosen)), others=tuple(map(whole, self.others)), marks=found)
+        chosen, others = tuple(map(whole, self.chosen)), tuple(map(whole, self.others))
+        return replace(self, chosen=chosen, others=others, marks=found, reader=marks)
 
     def outline(self) -> Plan:
         """Return the plan for all, without what only git knows; it is not for building."""
@@ -53,14 +56,14 @@ class Draft:
 
     def plan(self, services: Collection[str]) -> Plan:
         """Return the plan that builds some of the services."""
-        wanted = [self._whole(source) for source in self.chosen if source.service in services]
+        wanted = [source for source in self.chosen if source.service in services]
         others = [source for source in (*self.chosen, *self.others) if source.service not in services]
-        if any(base.origin is Origin.OWN for source in wanted for base in source.bases):
-            others = [self._whole(source) for source in others]
-        return make_plan(wanted, self.request, others=others)
-
-    def _whole(self, source: Source) -> Source:
-        return sources.with_history(source, self.repository)
+        below = others if any(base.origin is Origin.OWN for source in wanted for base in source.bases) else []
+        scopes = {} if self.reader is None else {one.service: self.reader.scope(one) for one in (*wanted, *below)}
+        told = {one.service: one for one in sources.with_history([*wanted, *below], self.repository, scopes)}
+        return make_plan(
+            [told[one.service] for one in wanted], self.request, others=[told.get(one.service, one) for one in others]
+        )
 
 
 def draft(

@@ -72,7 +72,7 @@ class Marks:
             sources=said.reads.sources,
             ignore=said.ignore,
             own=(service.dockerfile, *self._ignore_files(service)),
-            files=frozenset(self._read(service, said)),
+            files=self._read(service, said),
         )
 
     def _mark(self, source: Source) -> Mark:

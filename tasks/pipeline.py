@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import demands
@@ -12,17 +13,19 @@ from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.freshness import Verdict
+from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
-from .plan.targets import Output
+from .plan.targets import CREATED_LABEL, REVISION_LABEL, Output
 from .recording import Recording, recorded
 from .report import progress, style, table
 from .services import read_dockerfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from .draft import Draft
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -38,7 +41,7 @@ def run(
     bundle = trust.bundle(settings.ca, settings.root)
     if print_only:
         drawn = draft(settings, repository, bundle, native=of_machine(), output=output).marked()
-        sys.stdout.write(_definition(drawn.plan(drawn.outline().services)))
+        sys.stdout.write(_definition(_plan(drawn, drawn.outline().services)))
         sys.stdout.flush()
         return None
     with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
@@ -82,9 +85,10 @@ def _run(run: Run, recording: Recording) -> None:
         outcomes |= {target.service: _current(run, target, verdicts) for target in _among(run, verdicts)}
         stale = [service for service, verdict in verdicts.items() if not verdict.current]
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
-            interrupted = _build(run, run.draft.plan(stale), seen, outcomes)
-            for service in stale:
-                outcomes[service] = _kept(run, outcomes[service])
+            plan = _plan(run.draft, stale)
+            interrupted = _build(run, plan, seen, outcomes)
+            for target in plan.targets:
+                outcomes[target.service] = _kept(run, target, outcomes[target.service])
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
     style.say(table.summary(ordered, recording.seconds))
@@ -92,6 +96,21 @@ def _run(run: Run, recording: Recording) -> None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
     style.say(_next_command(run.outline, run.repository))
+
+
+def _plan(drawn: "Draft", services: "Collection[str]") -> "Plan":
+    plan = drawn.plan(services)
+    if any(SHALLOW in target.labels.get(REVISION_LABEL, "") for target in plan.targets):
+        _say_shallow()
+    return plan
+
+
+@cache  # once is enough
+def _say_shallow() -> None:
+    style.note(
+        "this clone is shallow: git does not know which commits last changed the services, and the labels of "
+        f"their images say {SHALLOW}. git fetch --unshallow mends it (actions/checkout: fetch-depth: 0)"
+    )
 
 
 def _among(run: Run, verdicts: "Mapping[str, Verdict]") -> "Iterator[Target]":
@@ -152,7 +171,7 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
     return None
 
 
-def _kept(run: Run, outcome: Outcome) -> Outcome:
+def _kept(run: Run, target: "Target", outcome: Outcome) -> Outcome:
     """Return a build's outcome with what is in the image and was before, and keep that and what the build read."""
     if run.store is None or not outcome.ready:
         return outcome
@@ -161,6 +180,7 @@ def _kept(run: Run, outcome: Outcome) -> Outcome:
     outcome = replace(outcome, content=run.store.content(outcome.reference), before=before)
     inputs = run.draft.marks[service].inputs
     read = {} if inputs is None else {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
+    read |= {"revision": target.labels.get(REVISION_LABEL), "committed": target.labels.get(CREATED_LABEL)}
     records.write(root, service, {**read, "image": outcome.digest, **(record.content(outcome.content) or {})})
     return outcome
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .engine import git
+from .engine import records
+from .engine.history import last_changes
 from .engine.machine import stand_in_record
 from .plan import bases, dockerfile
+from .plan.history import recorded
+from .plan.scope import Scope
 from .plan.targets import Source, support_name
 from .services import Repository, Service, read_dockerfile
 
@@ -77,8 +80,16 @@ def _source(service: Service, repository: Repository, replacing: _Replacing) -> 
     )
 
 
-def with_history(source: Source, repository: Repository) -> Source:
-    """Return a source with the commit that last changed its service."""
-    folder = next(service.folder for service in repository.services if service.name == source.service)
-    change = git.last_change(repository.root, folder)
-    return source if change is None else replace(source, revision=change.revision, committed=change.committed)
+def with_history(wanted: Sequence[Source], repository: Repository, scopes: Mapping[str, Scope]) -> tuple[Source, ...]:
+    """Return sources with the commit that last changed what their builds read; ``scopes`` says what that is.
+
+    Where a shallow clone does not know it, the record of an earlier build of the same fingerprint may.
+    """
+    found = last_changes(repository.root, scopes)
+    told = []
+    for source in wanted:
+        change = found.get(source.service)
+        if change is not None and change.guessed:
+            change = recorded(records.read(repository.root, source.service), source.fingerprint) or change
+        told.append(source if change is None else replace(source, revision=change.revision, committed=change.committed))
+    return tuple(told)

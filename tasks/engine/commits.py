@@ -52,7 +52,7 @@ def compare(root: Path, ref: str, *, source: str) -> Comparison:
     ``source`` is the flag that named it, for errors.
     Raises ConfigError, with what mends it, where git is missing or does not know that commit.
     """
-    git = _Git(root, source)
+    git = Git(root, source)
     commit = git.base(ref)
     before = dict(git.entries(commit))
     now = dict(before)
@@ -89,7 +89,7 @@ def lay(root: Path, compared: Comparison, folder: Path, paths: Sequence[str]) ->
         elif place in compared.before:
             wanted[path] = compared.before[place]
     names = [entry.content for entry in wanted.values()]
-    for path, content in zip(wanted, _Git(root, "git").read(names), strict=True):
+    for path, content in zip(wanted, Git(root, "git").read(names), strict=True):
         _write(folder / path, content)
 
 
@@ -118,16 +118,19 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Git:
+class Git:
+    """Git's answers about one checkout; each raises ConfigError, in its own words, where there is none."""
+
     root: Path
     source: str
+    """What asks, for errors."""
 
     def base(self, ref: str) -> str:
         """Return the commit where HEAD left a reference."""
         if not ref.strip() or ref.startswith("-") or not ref.isprintable():
             raise ConfigError(f"{self.source}: {ref!r} cannot be a commit", hint="a branch, a tag or a commit's name")
         mend = "git branch --all shows the branches, and git fetch brings those of the remote"
-        if self._run("rev-parse", "--is-shallow-repository").strip() == b"true":
+        if self.shallow():
             mend = "this clone is shallow: git fetch --unshallow (actions/checkout: fetch-depth: 0)"
         for name in ("HEAD", ref):
             if not self._tried("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
@@ -137,7 +140,21 @@ class _Git:
             raise ConfigError(f"{self.source}: git knows no commit that {ref} and HEAD have in common", hint=mend)
         return common.split()[0].decode()
 
+    def shallow(self) -> bool:
+        """Return whether the history ends early."""
+        return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def tracked(self) -> Mapping[str, int]:
+        """Return the paths that git has, with their modes."""
+        found = {}
+        for record in self._run("ls-files", "--stage", "-z").split(b"\0"):
+            if record:
+                told, _, path = record.partition(b"\t")
+                found[os.fsdecode(path)] = int(told[:6], 8)
+        return found
+
     def entries(self, commit: str) -> Iterator[tuple[str, Entry]]:
+        """Yield what a commit has."""
         for record in self._run("ls-tree", "-r", "-z", commit).split(b"\0"):
             if record:
                 told, _, path = record.partition(b"\t")

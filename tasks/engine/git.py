@@ -1,6 +1,5 @@
-"""What git knows: which commit last changed a service, and whether the work tree is clean."""
+"""What git knows of the checkout: its commit, its version, and whether the work tree is clean."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, EngineError
@@ -8,15 +7,6 @@ from .process import Completed, run
 
 ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 """Asking changes nothing in the checkout, and git's words are those of every machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The last commit that touched a path."""
-
-    revision: str
-    committed: str
-    """RFC 3339, in the committer's zone."""
 
 
 def _git(root: Path, *words: str) -> str | None:
@@ -43,19 +33,6 @@ def describe(root: Path) -> str | None:
     """Return what git calls the commit checked out, by its nearest tag; None outside a checkout."""
     text = _git(root, "describe", "--tags", "--always", "--dirty")
     return text.strip() if text else None
-
-
-def last_change(root: Path, path: str) -> Change | None:
-    """Return the last commit that changed a path; its revision says ``-dirty`` where the work tree differs.
-
-    None where git does not know: no checkout, or a path that was never committed.
-    """
-    text = _git(root, "log", "-1", "--format=%H %cI", "--", path)
-    if not text or not text.strip():
-        return None
-    revision, committed = text.split()
-    changed = _git(root, "status", "--porcelain", "--", path)
-    return Change(f"{revision}-dirty" if changed else revision, committed)
 
 
 def uncommitted(root: Path) -> tuple[str, ...]:

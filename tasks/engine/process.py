@@ -3,11 +3,13 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EngineError
+
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,33 @@ def run_bytes(*argv: str | Path, env: Mapping[str, str] | None = None, stdin: by
         )
     said = done.stderr.decode("utf-8", "replace")
     return done.stdout, Completed(argv=words, code=done.returncode, stdout="", stderr=said)
+
+
+def stream(*argv: str | Path, env: Mapping[str, str] | None = None) -> Generator[bytes]:
+    """Run a program and yield what it says up to each NUL, while it runs; it ends when nobody asks for more.
+
+    Raises EngineError when the program is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    with (
+        _explained(words[0]),
+        subprocess.Popen(  # noqa: S603 - a list, never a shell string
+            words,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as child,
+    ):
+        output, rest = child.stdout, b""
+        try:
+            while output is not None and (chunk := os.read(output.fileno(), _CHUNK)):
+                *whole, rest = (rest + chunk).split(b"\0")
+                yield from whole
+            if rest:
+                yield rest
+        finally:
+            child.kill()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Which files of the repository a build reads: those that are there, and those that were or may come."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .ignore import Ignore, Matches
@@ -18,8 +18,8 @@ class Scope:
     ignore: Ignore
     own: tuple[str, ...]
     """The Dockerfile and its ignore files, relative to the root."""
-    files: AbstractSet[str]
-    """What is there of the sources and of what their links lead to, relative to the context."""
+    files: Mapping[str, str]
+    """What there is of the sources and of what their links lead to, relative to the context: its kind, and more."""
 
     def covers(self, path: str) -> bool:
         """Return whether the build reads a path, or would if it were there; it is relative to the root."""
@@ -33,8 +33,9 @@ class Scope:
         return any(_may_be_of(source, inside) for source in self.sources) and not self._ignored(inside)
 
     def present(self) -> tuple[str, ...]:
-        """Return what is there, relative to the root; folders too."""
-        return tuple(self.files if self.context == "." else (f"{self.context}/{path}" for path in self.files))
+        """Return the files and links that are there, relative to the root."""
+        there = (path for path, told in self.files.items() if not told.startswith(("folder", "missing")))
+        return tuple(there if self.context == "." else (f"{self.context}/{path}" for path in there))
 
     def folders(self) -> tuple[str, ...]:
         """Return paths, relative to the root, that everything which it covers lies at or below."""

@@ -15,6 +15,8 @@ PROJECT_LABEL = "container-tasks.project"
 SERVICE_LABEL = "container-tasks.service"
 BASES_LABEL = "container-tasks.bases"
 PLATFORMS_LABEL = "container-tasks.platforms"
+REVISION_LABEL = "org.opencontainers.image.revision"
+CREATED_LABEL = "org.opencontainers.image.created"
 
 
 _SUPPORT = "_"
@@ -44,7 +46,7 @@ class Source:
     fingerprint: str | None = None
     """Of everything that its build reads, where that can be told."""
     revision: str | None = None
-    """The commit that last changed the service, with ``-dirty`` where the work tree differs."""
+    """The commit that last changed what its build reads, marked as ``history`` has it."""
     committed: str | None = None
     """That commit's time, as RFC 3339."""
 
@@ -186,9 +188,9 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
     if source.fingerprint is not None:
         labels |= {FINGERPRINT_LABEL: source.fingerprint, PLATFORMS_LABEL: ",".join(request.platforms)}
     if source.revision is not None:
-        labels["org.opencontainers.image.revision"] = source.revision
+        labels[REVISION_LABEL] = source.revision
     if source.committed is not None:
-        labels["org.opencontainers.image.created"] = source.committed
+        labels[CREATED_LABEL] = source.committed
     if _stands_in(source):
         labels[BASES_LABEL] = Origin.STAND_IN.value
     return Target(

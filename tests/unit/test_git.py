@@ -7,15 +7,12 @@ from tasks.engine import git
 from tasks.errors import ConfigError, EngineError
 from tests.support import Repo
 
-DATE = "2026-11-24T08:00:00+02:00"
-
 
 @pytest.fixture
 def checkout(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Repo:
     """The repository with everything committed, whatever git this person has set up."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
-    monkeypatch.setenv("GIT_COMMITTER_DATE", DATE)
     repo.commit()
     return repo
 
@@ -23,7 +20,6 @@ def checkout(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Repo:
 def test_outside_a_checkout_git_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git.head(tmp_path) is None
-    assert git.last_change(tmp_path, ".") is None
     with pytest.raises((ConfigError, EngineError)):
         git.uncommitted(tmp_path)
 
@@ -38,35 +34,7 @@ def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_before_the_first_commit_there_is_no_head_but_there_are_changes(repo: Repo) -> None:
     subprocess.run(["git", "init", "-q", repo.root], check=True)
     assert git.head(repo.root) is None
-    assert git.last_change(repo.root, "services/agent") is None
     assert git.uncommitted(repo.root) == ("VERSION", "services/")
-
-
-def test_the_last_change_is_that_of_the_path_alone(checkout: Repo) -> None:
-    first = git.head(checkout.root)
-    checkout.write("services/indexer/new", "")
-    second = checkout.commit()
-    change = git.last_change(checkout.root, "services/agent")
-    assert first is not None
-    assert change is not None
-    assert change.revision.startswith(first)
-    assert change.committed == DATE
-    assert git.last_change(checkout.root, "services/indexer") == git.Change(second, DATE)
-
-
-@pytest.mark.parametrize("path", ["services/agent/Dockerfile", "services/agent/untracked"])
-def test_a_path_that_differs_is_dirty_and_no_other(checkout: Repo, path: str) -> None:
-    checkout.write(path, "changed")
-    agent, indexer = (git.last_change(checkout.root, f"services/{name}") for name in ("agent", "indexer"))
-    assert agent is not None
-    assert indexer is not None
-    assert agent.revision.endswith("-dirty")
-    assert agent.revision.removesuffix("-dirty") == indexer.revision
-
-
-def test_a_path_that_was_never_committed_has_no_change(checkout: Repo) -> None:
-    checkout.write("services/new/Dockerfile", "FROM scratch")
-    assert git.last_change(checkout.root, "services/new") is None
 
 
 def test_a_clean_tree_has_nothing_uncommitted(checkout: Repo) -> None:
