@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,25 @@ def test_what_a_branch_has_changed_takes_no_engine(built: Repo) -> None:
     assert matrix == {"include": [{"service": "two", "because": "shared/text changed"}]}
     built.inv("container-plan", "--changed-since=--output=x", env=nowhere).fails(2, "cannot be a commit", "hint: ")
     built.inv("container-plan", "--changed-since", "nope", env=nowhere).fails(2, "git knows no commit nope", "hint: ")
+
+
+def test_a_shallow_clone_says_what_it_does_not_know_and_says_it_again(built: Repo, tmp_path: Path) -> None:
+    first = label(built)
+    built.write("notes/text", "changed\n")
+    second = built.commit()
+    assert label(built, "--force") == first
+    shallow = Repo(tmp_path / "shallow" / "tiny")
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{built.root}", shallow.root], check=True)
+    made = shallow.inv("container-build", "--force").ok()
+    assert made.done.stderr.count("note: this clone is shallow") == 1
+    assert label(shallow) == f"{second}-shallow"
+    shallow.write("notes/text", "again\n")
+    shallow.commit()
+    assert label(shallow, "--force") == f"{second}-shallow"  # the record of the same fingerprint
+
+
+def label(repo: Repo, *words: str) -> str:
+    """Return the revision that the first service's image says after a build."""
+    repo.inv("container-build", *words).ok()
+    told = json.loads(docker("inspect", f"{REGISTRY}/one:latest"))[0]
+    return str(told["Config"]["Labels"]["org.opencontainers.image.revision"])
