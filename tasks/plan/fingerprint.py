@@ -67,7 +67,8 @@ def differences(before: Mapping[str, Any], now: Inputs) -> Iterator[str]:
     if before.get("stage") != current["stage"]:
         yield f"the stage to build is now {current['stage'] or 'the last'}"
     for kind, word in (("args", "the argument "), ("bases", "the base "), ("files", "")):
-        old, new = before.get(kind) or {}, current[kind]
+        told, new = before.get(kind), current[kind]
+        old = told if isinstance(told, dict) else {}
         for name in sorted({*old, *new}):
             if old.get(name) != new.get(name):
                 what = "is new" if name not in old else "is gone" if name not in new else "changed"

@@ -82,5 +82,7 @@ def _differing(said: str | None, mark: Mark, before: Mapping[str, Any] | None) -
         return ("what is fingerprinted has changed with these tasks, so everything builds once",)
     if before is None or before.get("fingerprint") != said or mark.inputs is None:
         return ("the image there was built from something else",)
-    found = tuple(differences(before.get("inputs") or {}, mark.inputs)) or ("it was built from something else",)
+    inputs = before.get("inputs")
+    found = tuple(differences(inputs if isinstance(inputs, dict) else {}, mark.inputs))
+    found = found or ("it was built from something else",)
     return (*found, *([f"all of the context counts: {mark.wide}"] if mark.wide else []))

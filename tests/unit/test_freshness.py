@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
 from tasks.plan.freshness import Stored, changed, judge
 from tasks.plan.platforms import Platform
@@ -56,3 +58,12 @@ def test_what_differs_from_the_last_build_has_to_be_built_whatever_the_store_has
 def test_only_the_store_can_tell_where_nothing_differs_or_no_record_is_there() -> None:
     for before in (None, {}, {"fingerprint": 5}, {"fingerprint": NOW.fingerprint}):
         assert changed(Mark(NOW), before) is None
+
+
+@pytest.mark.parametrize("inputs", [None, [], "x", 1, {"files": [1]}, {"files": {"a/x": 1}, "args": None, "more": {}}])
+def test_a_record_of_another_shape_gives_no_reasons_and_no_other_answer(inputs: object) -> None:
+    record = {"fingerprint": BEFORE.fingerprint, "inputs": inputs}
+    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(BEFORE)}, record)
+    assert not verdict.current
+    assert verdict.because
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, record).current
