@@ -10,7 +10,6 @@ from ..plan.changes import Since
 from . import grid, style
 
 
-
 class Verdict(Protocol):
     """What was decided of one service."""
 
