@@ -3,9 +3,12 @@
 Git itself says what differs, so that its filters, line ends and modes are its own. What it ignores is in neither.
 """
 
+import contextlib
 import os
 import posixpath
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +167,9 @@ class Git:
     def differing(self, commit: str) -> Iterator[tuple[str, Entry | None]]:
         """Yield the paths where the work tree differs from a commit, with what is there now."""
         options = ("--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--no-ext-diff")
-        told = iter(self._run("diff", *options, "--ignore-submodules=none", commit, "--").split(b"\0"))
+        with self._own_index() as env:
+            answer = self._run("diff", *options, "--ignore-submodules=none", commit, "--", env=env)
+        told = iter(answer.split(b"\0"))
         for record in told:
             if not record:
                 break
@@ -205,8 +210,21 @@ class Git:
             place = end + 1
         return found
 
-    def _run(self, *words: str, stdin: bytes = b"") -> bytes:
-        output, done = self._ask(*words, stdin=stdin)
+    @contextlib.contextmanager
+    def _own_index(self) -> Iterator[Mapping[str, str]]:
+        """Give git a copy of its index: it writes what it finds out, and locks out who commits meanwhile."""
+        index = self.root / os.fsdecode(self._run("rev-parse", "--git-path", "index").removesuffix(b"\n"))
+        with tempfile.TemporaryDirectory(prefix="container-git-") as folder:
+            try:
+                shutil.copy2(index, f"{folder}/index")  # with its time: what is newer, git looks at again
+            except FileNotFoundError:  # nothing was added yet
+                pass
+            except OSError as error:
+                raise ConfigError(f"{self.source}: git's index cannot be read: {error.strerror}") from error
+            yield {"GIT_INDEX_FILE": f"{folder}/index"}
+
+    def _run(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        output, done = self._ask(*words, stdin=stdin, env=env)
         if not done.ok:
             raise ConfigError(
                 f"{self.source}: git says: {complaint(done)}",
@@ -219,9 +237,9 @@ class Git:
         output, done = self._ask(*words)
         return output.strip() if done.ok else b""
 
-    def _ask(self, *words: str, stdin: bytes = b"") -> tuple[bytes, Completed]:
+    def _ask(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[bytes, Completed]:
         try:
-            return run_bytes("git", "-C", self.root, *words, env=ENVIRONMENT, stdin=stdin)
+            return run_bytes("git", "-C", self.root, *words, env={**ENVIRONMENT, **(env or {})}, stdin=stdin)
         except EngineError as error:
             said = str(error).partition("\n")[0].removeprefix("error: ")
             raise ConfigError(f"{self.source}: {said}", hint="install git: it alone knows what differs") from error

@@ -350,7 +350,8 @@ def test_without_git_or_a_checkout_it_is_an_error_that_says_so(
 
 
 def test_asking_leaves_no_trace(branch: Repo) -> None:
-    (branch.root / "shared/text").touch()
+    os.utime(branch.root / "shared/text", (1, 1))  # git diff would write this into its index
     before = {path: path.lstat().st_mtime_ns for path in branch.root.rglob("*")}
-    assert told(branch) == {}
+    for _ in range(3):
+        assert told(branch) == {}
     assert {path: path.lstat().st_mtime_ns for path in branch.root.rglob("*")} == before
