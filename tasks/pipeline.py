@@ -12,7 +12,7 @@ from .draft import draft
 from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
-from .plan.freshness import Verdict
+from .plan.freshness import Stored, Verdict
 from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
@@ -25,7 +25,7 @@ from .services import read_dockerfile
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from .draft import Draft
+    from .plan.outcomes import Content
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -130,13 +130,11 @@ def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> O
     for reference in verdict.untagged:
         run.store.tag(verdict.image.id, reference)
     kept = records.read(run.settings.root, target.service) or {}
-    known = record.content_of(kept) if kept.get("image") == verdict.image.id else None
-    return replace(
-        outcome,
-        state=State.CURRENT,
-        digest=verdict.image.id,
-        content=run.store.content(target.references[0]) if known is None else known,
-    )
+    content = record.content_of(kept) if kept.get("image") == verdict.image.id else None
+    if content is None:
+        content = run.store.content(target.references[0])
+        _keep(run, target.service, verdict.image, content)
+    return replace(outcome, state=State.CURRENT, digest=verdict.image.id, content=content)
 
 
 def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
@@ -175,14 +173,18 @@ def _kept(run: Run, target: "Target", outcome: Outcome) -> Outcome:
     """Return a build's outcome with what is in the image and was before, and keep that and what the build read."""
     if run.store is None or not outcome.ready:
         return outcome
-    root, service = run.settings.root, outcome.service
-    before = record.content_of(records.read(root, service) or {})
-    outcome = replace(outcome, content=run.store.content(outcome.reference), before=before)
+    before = record.content_of(records.read(run.settings.root, outcome.service) or {})
+    content = run.store.content(outcome.reference)
+    _keep(run, outcome.service, Stored(outcome.digest or "", target.labels), content)
+    return replace(outcome, content=content, before=before)
+
+
+def _keep(run: Run, service: str, image: Stored, content: "Content | None") -> None:
+    """Keep what an image was made from and what is in it, for the next run."""
     inputs = run.draft.marks[service].inputs
     read = {} if inputs is None else {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
-    read |= {"revision": target.labels.get(REVISION_LABEL), "committed": target.labels.get(CREATED_LABEL)}
-    records.write(root, service, {**read, "image": outcome.digest, **(record.content(outcome.content) or {})})
-    return outcome
+    read |= {"revision": image.labels.get(REVISION_LABEL), "committed": image.labels.get(CREATED_LABEL)}
+    records.write(run.settings.root, service, {**read, "image": image.id, **(record.content(content) or {})})
 
 
 def _headline(run: Run, commit: str | None) -> str:

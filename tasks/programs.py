@@ -48,7 +48,8 @@ def answer(task: str, work: Work) -> None:
     except BaseException as error:
         said.give(getattr(error, "record", None), error)
         raise
-    said.give(content)
+    with in_order():
+        said.give(content)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def test_what_was_before_is_told_beside_what_is(tiny: Repo) -> None:
     tiny.service("one", "COPY services/one/word /word")
     tiny.inv("container-build").ok()
     first = services(last(tiny))["one"]
+    shutil.rmtree(tiny.root / ".container")
     tiny.inv("container-build").ok()
     again = services(last(tiny))["one"]
     assert (again["state"], again["start"], again["steps"]) == ("up to date", None, [])
