@@ -156,6 +156,7 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
                     jobs=settings.jobs,
                     fail_fast=settings.fail_fast,
                     known=lambda: {reference: image.id for reference, image in seen.stored.result().items()},
+                    failed=[one.service for one in failed(list(outcomes.values()))],
                     provenance=run.store is None,
                 ),
             )

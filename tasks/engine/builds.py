@@ -56,6 +56,11 @@ class Build:
     _began: float = 0.0
     _lag: float | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed by itself."""
+        return self.outcome is not None and self.outcome.state is State.FAILED
+
     def begun(self) -> None:
         """Open the log and tell the listener.
 

@@ -6,7 +6,7 @@ when one fails, and gives no handle for a clean Ctrl-C.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineError
 from ..plan.failures import Kind
-from ..plan.outcomes import Outcome, State
+from ..plan.outcomes import Outcome
 from ..plan.targets import Plan, Target
 from . import client_file
 from .builds import Build, Listener
@@ -162,6 +162,8 @@ class Conduct:
     fail_fast: bool
     known: Callable[[], Mapping[str, str]] = dict
     """Tells the ids of the images that the store already had, by reference."""
+    failed: Collection[str] = ()
+    """The services that have failed already in this run."""
     provenance: bool = True
     """Whether the images get one."""
 
@@ -184,14 +186,13 @@ def _is_crossed(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.failure is not None and outcome.failure.kind is Kind.CROSSED
 
 
-def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build]) -> bool:
+def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build], conduct: Conduct) -> bool:
     """Whether no image of the run that a target stands on has failed: its own build would fail at the same step."""
-    for below in plan.below(name):
-        one = builds.get(below)
-        if one is not None and one.outcome is not None and one.outcome.state is State.FAILED:
-            builds[name].obstacle = f"it stands on {one.target.service}, which failed"
-            return False
-    return True
+    failed = {*conduct.failed, *(one.target.service for one in builds.values() if one.failed)}
+    obstacle = next((service for service in plan.below(name) if service in failed), None)
+    if obstacle is not None:
+        builds[name].obstacle = f"it stands on {obstacle}, which failed"
+    return obstacle is None
 
 
 def _build(
@@ -206,7 +207,7 @@ def _build(
             for target in targets
         }
         callbacks = Callbacks(
-            wanted=lambda key: _has_its_bases(key, plan, builds),
+            wanted=lambda key: _has_its_bases(key, plan, builds, conduct),
             begun=lambda key: builds[key].begun(),
             wrote=lambda key, chunk: builds[key].wrote(chunk),
             ended=lambda key, ended: builds[key].ended(ended),

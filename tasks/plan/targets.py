@@ -19,7 +19,6 @@ REVISION_LABEL = "org.opencontainers.image.revision"
 CREATED_LABEL = "org.opencontainers.image.created"
 
 
-_SUPPORT = "_"
 _OF_TARGET = "target:"
 
 
@@ -109,22 +108,22 @@ class Plan:
         return tuple(reference for target in self.targets for reference in target.references)
 
     def below(self, name: str) -> tuple[str, ...]:
-        """Return the names of the targets whose images a target stands on, at any depth, as they are built alone."""
+        """Return the services whose images a target stands on, at any depth."""
         known = {target.name: target for target in (*self.support, *self.targets)}
-        found: dict[str, None] = {}
+        found: dict[str, Target] = {}
         waiting = [known[name]]
         while waiting:
             for context in waiting.pop().contexts.values():
                 one = context.removeprefix(_OF_TARGET)
                 if one != context and one not in found:
-                    found[one] = None
+                    found[one] = known[one]
                     waiting.append(known[one])
-        return tuple(one.removeprefix(_SUPPORT) for one in found)
+        return tuple(target.service for target in found.values())
 
 
 def support_name(target: str) -> str:
     """Return the bake target under which an image is what others stand on; no service's begins so."""
-    return f"{_SUPPORT}{target}"
+    return f"_{target}"
 
 
 def make_plan(sources: Sequence[Source], request: Request, *, others: Sequence[Source] = ()) -> Plan:

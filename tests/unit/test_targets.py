@@ -126,3 +126,11 @@ def test_what_an_image_stands_on_decides_whether_it_may_leave() -> None:
     others = [source("base", bases=(stand_in,))]
     with pytest.raises(PushError):
         make_plan([_standing_on("top", "base")], request(output=Output.PUSH), others=others)
+
+
+def test_what_a_target_stands_on_is_known_at_any_depth() -> None:
+    def own(service: str) -> Base:
+        return Base(reference=service, origin=Origin.OWN, replacement=f"_{service}")
+
+    found = plan(source("top", bases=(own("middle"),)), source("middle", bases=(own("low"),)), source("low"))
+    assert [found.below(name) for name in ("top", "middle", "low")] == [("middle", "low"), ("low",), ()]
