@@ -25,6 +25,7 @@ from .services import read_dockerfile
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from .draft import Draft
     from .plan.outcomes import Content
     from .plan.targets import Plan, Target
     from .services import Repository, Service
