@@ -91,6 +91,27 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s"
 
 
+def duration(value: float) -> str:
+    """Return a duration as people read it, from milliseconds to hours."""
+    if value < 0.0995:  # noqa: PLR2004 - tenths would say nothing yet
+        return f"{value * 1000:.0f} ms" if value > 0 else "0 s"
+    if value < 99.95:  # noqa: PLR2004 - from there on tenths say nothing
+        return seconds(value)
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def percent(share: float) -> str:
+    """Return a share of 0 to 1 as people read it."""
+    return "<1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"  # noqa: PLR2004 - nothing is 0 that is not
+
+
+def growth(change: int) -> str:
+    """Return by how much a size has changed, as people read it."""
+    return f"{'+' if change > 0 else '-'}{megabytes(abs(change))}" if change else "no change"
+
+
 def megabytes(value: int) -> str:
     """Return bytes as people read them, in steps of 1000."""
     if value >= 10**9:
