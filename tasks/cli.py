@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, preview, programs, push, run, setup, verify
+from . import build, clean, config, configuration, look, preview, programs, push, run, setup, verify
 from .discovery import discover
 
 
@@ -23,6 +23,7 @@ def collection(root: Path, *more: Task[Any]) -> Collection:
     found = Collection(
         *build.tasks(repository),
         *preview.tasks(repository),
+        *look.tasks(repository),
         *push.tasks(repository),
         *run.tasks(repository),
         *verify.tasks(repository),

@@ -55,8 +55,20 @@ class Recording:
             records.write_last(root, record.dumps(self.content))
         except ConfigError as error:
             style.note(f"this run leaves no record: {error.reason}")
+        else:
+            if any(part["steps"] for part in self.content["services"]):
+                self._draw()
         if github.here():
             self._tell_github()
+
+    def _draw(self) -> None:
+        """Make the page of a run that has built something; without one the run is as good."""
+        from .report import page
+
+        try:
+            records.write_file(self.settings.root, records.PAGE, page.render(self.content))
+        except ConfigError as error:
+            style.note(f"this run leaves no page: {error.reason}")
 
     def _tell_github(self) -> None:
         from .report import github as report

@@ -12,6 +12,7 @@ from . import workspace
 
 LAST = f"{workspace.FOLDER}/last-run.json"
 INPUTS, VERIFIED = "inputs", "verified"
+PAGE = "report.html"
 
 
 def _path(root: Path, service: str, kind: str) -> Path:
