@@ -8,5 +8,6 @@ sys.modules.pop("tasks", None)  # Invoke registered this file under the package'
 # Invoke turns bytecode off, for task files that are a page long: the package behind this one is not.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 checks, picture, bench = (import_module(f"dev.{name}") for name in ("checks", "picture", "bench.task"))
-own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs, bench.bench_profiles)
+pictures = (picture.picture, picture.picture_report)
+own = (checks.lint, checks.run_tests, *pictures, bench.bench, bench.bench_designs, bench.bench_profiles)
 namespace = import_module("tasks.cli").collection(Path(__file__).resolve().parent, *own)

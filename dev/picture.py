@@ -1,9 +1,11 @@
-"""``inv picture``: draw what container-build says, for the README."""
+"""``inv picture`` and ``inv picture-report``: draw what a build says and its page, for the README."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from invoke.context import Context
@@ -12,6 +14,11 @@ from invoke.tasks import task
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs/container-build.svg"
+REPORT = ROOT / "docs/report.png"
+RECORD = ROOT / "tests/unit/recorded/run.json"
+WIDTH = 1024
+# Of the timeline only what decided how long it took stays unfolded.
+_FOLD = "document.querySelectorAll('#timeline details').forEach(one => one.open = one.matches(':has(.critical)'))"
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
@@ -31,6 +38,26 @@ def picture(_c: Context) -> None:
         raise Exit(said.stdout, code=said.returncode)
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(svg("inv container-build", said.stdout), encoding="utf-8")
+
+
+@task(name="picture-report")
+def picture_report(_c: Context) -> None:
+    """Draw docs/report.png anew, in a real browser, from the record of a run that the tests have as well."""
+    from tasks.report.page import render
+
+    from .browser import browser
+
+    with browser() as started, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "report.html")
+        file.write_text(render(json.loads(RECORD.read_text(encoding="utf-8"))), encoding="utf-8")
+        # A scale at which a README shows it whole.
+        page = started.new_page(
+            viewport={"width": WIDTH, "height": WIDTH}, color_scheme="light", device_scale_factor=0.9
+        )
+        page.goto(file.as_uri())
+        page.evaluate(_FOLD)
+        end = page.evaluate("document.querySelector('#timeline').getBoundingClientRect().bottom")
+        page.screenshot(path=REPORT, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end + 24})
 
 
 def svg(command: str, output: str) -> str:

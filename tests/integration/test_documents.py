@@ -171,6 +171,7 @@ def test_another_repository_takes_the_tasks_as_the_document_says(
         assert (shop.root / "invoke.yaml").is_file()
         package = next(shop.root.glob(".venv/lib/*/site-packages/container_tasks"))
         assert (package / "engine/machine/recipe/Dockerfile").is_file()
+        assert (shop.root / ".container/report.html").is_file()
     finally:
         _type("inv container-clean --yes", shop.root, env)
         shutil.rmtree(shop.root)
@@ -183,7 +184,8 @@ def _flags() -> Mapping[str, set[str]]:
     from dev.bench import task as bench
     from tasks.cli import collection
 
-    own = (checks.lint, checks.run_tests, picture.picture, bench.bench, bench.bench_designs, bench.bench_profiles)
+    pictures = (picture.picture, picture.picture_report)
+    own = (checks.lint, checks.run_tests, *pictures, bench.bench, bench.bench_designs, bench.bench_profiles)
     found = collection(ROOT, *own)
     return {str(context.name): set(context.flag_names()) for context in found.to_contexts()}
 
