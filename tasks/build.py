@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
+_OWN = (flags.FORCE, flags.REUSE)
+
+
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-build, one task a platform and one a service."""
     return [
@@ -31,7 +34,7 @@ def _build_all(repository: Repository) -> Task[Any]:
         return None if chosen is None else run(c, repository, chosen)
 
     doc = "Build the images of all services, and load them into the local image store."
-    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED), body)
+    return flags.make_task("container-build", doc, (flags.SERVICES, *flags.BUILD, *_OWN, flags.FAILED), body)
 
 
 def _build_platform(repository: Repository, arch: str) -> Task[Any]:
@@ -42,7 +45,7 @@ def _build_platform(repository: Repository, arch: str) -> Task[Any]:
 
     doc = f"Build the images of all services for linux/{arch} alone."
     own = [flag for flag in flags.BUILD if flag is not flags.PLATFORMS]
-    return flags.make_task(f"container-build-{arch}", doc, (flags.SERVICES, *own, flags.FORCE), body)
+    return flags.make_task(f"container-build-{arch}", doc, (flags.SERVICES, *own, *_OWN), body)
 
 
 def _build_service(repository: Repository, service: str, task_name: str) -> Task[Any]:
@@ -50,7 +53,7 @@ def _build_service(repository: Repository, service: str, task_name: str) -> Task
         return run(c, repository, {**values, "services": service, "chosen_by": "the task"})
 
     return flags.make_task(
-        f"container-build-{task_name}", f"Build the image of {service}.", (*flags.BUILD, flags.FORCE), body
+        f"container-build-{task_name}", f"Build the image of {service}.", (*flags.BUILD, *_OWN), body
     )
 
 

@@ -52,6 +52,9 @@ SETTINGS = (
     Setting("mirror", "A registry's path that holds copies of Docker Hub's images.", "none", "harbor.example.com/hub"),
     Setting("ca", "What builds trust: auto (as this machine), none, or a file.", "auto", "certificates/company.pem"),
     Setting("builder", "A buildx builder.", "the one in use", "cloud"),
+    Setting(
+        "reuse", "registry: pull what the registry has of the same fingerprint; none: build it.", "none", "registry"
+    ),
     Setting("jobs", "How many services build at once.", "twice the processors, at least 5", "4"),
 )
 SERVICE_SETTINGS = (

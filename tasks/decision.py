@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .draft import Draft
     from .plan.freshness import Stored
     from .plan.targets import Plan, Target
+    from .reusing import Pulled, Registry
     from .services import Repository
     from .settings import Settings
 
@@ -62,14 +63,19 @@ def look(run: Run) -> tuple[Run, Seen]:
 
 
 def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
-    """Return what a build would build, and why, by service; nothing is built.
+    """Return what a build would build, or pull, and why, by service; nothing is built.
 
     Raises ConfigError for what cannot be read, and EngineError without an engine.
     """
     engine = api.connect()
     drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
     run, seen = look(Run(settings, repository, drawn, drawn.outline(), engine))
-    return _verdicts(run, run.outline.targets, seen.stored.result())
+    verdicts = _verdicts(run, run.outline.targets, seen.stored.result())
+    if not settings.reuse or all(verdict.current for verdict in verdicts.values()):
+        return verdicts
+    from . import reusing
+
+    return reusing.foreseen(_registry(run), verdicts)
 
 
 def decided(run: Run, seen: Seen) -> "Iterator[Mapping[str, Verdict]]":
@@ -85,6 +91,8 @@ def decided(run: Run, seen: Seen) -> "Iterator[Mapping[str, Verdict]]":
 def _certain(run: Run) -> "Mapping[str, Verdict]":
     """Return what has to be built whatever the store has: what is asked for, and what differs from the last build."""
     found = {}
+    if run.settings.reuse or run.store is None:  # then another image may do, and the record does not know of it
+        return {}
     for target in run.outline.targets:
         asked = _asked_for(run)
         before = None if asked is not None else records.read(run.settings.root, target.service)
@@ -95,18 +103,41 @@ def _certain(run: Run) -> "Mapping[str, Verdict]":
 
 
 def _asked_for(run: Run) -> Verdict | None:
-    """Return why everything is built, where that is so: what is pushed, or asked for in so many words, always is."""
+    """Return why everything is built, where somebody has asked for that in so many words."""
     settings = run.settings
-    if run.store is None:
-        return Verdict()
     return Verdict(because=("asked for",)) if settings.force or settings.no_cache or settings.pull else None
 
 
 def _verdicts(run: Run, targets: "Sequence[Target]", stored: "Mapping[str, Stored]") -> "Mapping[str, Verdict]":
     """Decide what has to be built."""
     asked = _asked_for(run)
-    return {
-        target.service: asked
-        or judge(target, run.draft.marks[target.service], stored, records.read(run.settings.root, target.service))
-        for target in targets
-    }
+    if asked is not None:
+        return {target.service: asked for target in targets}
+    if run.store is None:
+        return _registry(run).verdicts(targets)
+    return {target.service: _verdict(run, target, stored) for target in targets}
+
+
+def _verdict(run: Run, target: "Target", stored: "Mapping[str, Stored]") -> Verdict:
+    before = records.read(run.settings.root, target.service)
+    mark, released = run.draft.marks[target.service], run.draft.released[target.service]
+    verdict = judge(target, mark, stored, before)
+    if verdict.current or released is mark:
+        return verdict
+    pushed = judge(target, released, stored, before)
+    return pushed if pushed.current else verdict
+
+
+def _registry(run: Run) -> "Registry":
+    from .reusing import Registry
+
+    return Registry(run.settings, run.draft, run.outline)
+
+
+def pulled(run: Run, stale: "Sequence[str]") -> "Mapping[str, Pulled]":
+    """Pull what the registry has of the services that have to be built, where that is asked for, and return it."""
+    if not stale or not run.settings.reuse or run.store is None or _asked_for(run) is not None:
+        return {}
+    from . import reusing
+
+    return reusing.pull(_registry(run), stale, run.store)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import sources
 from .engine import workspace
@@ -13,7 +14,10 @@ from .plan.bases import Origin
 from .plan.targets import Output, Plan, Request, Source, make_plan, support_name
 
 if TYPE_CHECKING:
-    from .plan.fingerprint import Mark
+    from collections.abc import Callable
+
+    from .engine.walk import Walks
+    from .plan.fingerprint import Inputs, Mark
     from .plan.platforms import Platform
     from .services import Repository
     from .settings import Settings
@@ -27,8 +31,12 @@ class Draft:
     chosen: tuple[Source, ...]
     others: tuple[Source, ...]
     request: Request
+    pushed: tuple[Source, ...] = ()
+    """All of them as a push would have them, where an image like that is as good as a local one, and differs."""
     marks: Mapping[str, "Mark"] = field(default_factory=dict)
     """By service, once the files have been read."""
+    released: Mapping[str, "Mark"] = field(default_factory=dict)
+    """The same of ``pushed``, or of all where nothing differs."""
     reader: Marks | None = None
     """What has read them."""
 
@@ -37,18 +45,38 @@ class Draft:
 
         Raises ConfigError for what cannot be read.
         """
-        by_name = {support_name(source.target): source for source in (*self.chosen, *self.others)}
         digests = Digests(self.repository.root)
         walks = on_disk(self.repository.root, digests)
-        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native, walks)
-        found = {source.service: marks.of(source) for source in by_name.values()}
+        marks, found = self._marks((*self.chosen, *self.others), walks)
+        released = self._marks(self.pushed, walks)[1] if self.pushed else found
         digests.keep()
 
         def whole(source: Source) -> Source:
             return replace(source, fingerprint=found[source.service].fingerprint)
 
         chosen, others = tuple(map(whole, self.chosen)), tuple(map(whole, self.others))
-        return replace(self, chosen=chosen, others=others, marks=found, reader=marks)
+        return replace(self, chosen=chosen, others=others, marks=found, released=released, reader=marks)
+
+    def _marks(
+        self, of: Collection[Source], walks: "Callable[[str], Walks[Any]]"
+    ) -> "tuple[Marks, Mapping[str, Mark]]":
+        by_name = {support_name(source.target): source for source in of}
+        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native, walks)
+        return marks, {source.service: marks.of(source) for source in by_name.values()}
+
+    def fingerprints(self, service: str) -> tuple[str, ...]:
+        """Return the fingerprints that an image may have to be up to date: none where that cannot be told."""
+        marks = (self.marks[service], self.released[service])
+        return tuple(dict.fromkeys(mark.fingerprint for mark in marks if mark.fingerprint is not None))
+
+    def inputs(self, service: str, fingerprint: str | None) -> "Inputs | None":
+        """Return what the build reads that has this fingerprint; None where no build has it."""
+        marks = (self.marks[service], self.released[service])
+        return next((mark.inputs for mark in marks if mark.fingerprint == fingerprint), None)
+
+    def on_classic(self) -> "Draft":
+        """Return the same for an engine with its older image store."""
+        return replace(self, request=replace(self.request, classic=True))
 
     def outline(self) -> Plan:
         """Return the plan for all, without what only git knows; it is not for building."""
@@ -73,13 +101,9 @@ def draft(
 
     Raises ConfigError for what cannot be read.
     """
-    chosen, others = sources.gather(
-        settings.services,
-        repository,
-        registry=settings.registry,
-        mirror=settings.mirror,
-        local=output is Output.LOAD,
-    )
+    local = output is Output.LOAD
+    chosen, others = _gathered(settings, repository, local=local)
+    differ = local and settings.reuse and any(service.local_args for service in repository.services)
     return Draft(
         repository,
         chosen,
@@ -96,4 +120,13 @@ def draft(
             no_cache=settings.no_cache,
             pull=settings.pull,
         ),
+        pushed=tuple(chain(*_gathered(settings, repository, local=False))) if differ else (),
+    )
+
+
+def _gathered(
+    settings: "Settings", repository: "Repository", *, local: bool
+) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
+    return sources.gather(
+        settings.services, repository, registry=settings.registry, mirror=settings.mirror, local=local
     )

@@ -32,6 +32,7 @@ BUILDER = Flag("builder", None, "A buildx builder: remote, Kubernetes, hosted. S
 PROGRESS = Flag("progress", None, "auto: live on a terminal; plain: one line a step; quiet: only what failed. [auto]")
 NO_CACHE = Flag("no_cache", False, "Run every step again; cache mounts keep their content.")
 FORCE = Flag("force", False, "Build also what is up to date.")
+REUSE = Flag("reuse", False, "Pull instead of build what the registry has of the same fingerprint.")
 PULL = Flag("pull", False, "Ask the registry for the bases again.")
 PRINT = Flag("print", False, "Write the bake definition and build nothing: pipe it to docker buildx bake -f -.", True)
 FAIL_FAST = Flag("fail_fast", False, "Stop the other services when one fails.")

@@ -7,12 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import demands
-from .decision import Run, Seen, decided, look
+from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.freshness import Stored, Verdict
+from .plan.fingerprint import FINGERPRINT_LABEL
 from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
@@ -49,10 +50,19 @@ def run(
         engine = _engine(settings, output)
         native = of_machine() if engine is None else engine.native()
         drawn = draft(settings, repository, bundle, native=native, output=output)
+        if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
+            drawn = drawn.on_classic()
         outline = drawn.outline()
         with recorded(Recording(settings, outline)) as recording:
             _run(Run(settings, repository, drawn, outline, engine), recording)
         return recording.content
+
+
+def _is_engine(settings: "Settings", output: Output) -> bool:
+    """Whether it is the engine itself that builds; asked only where it matters."""
+    from .engine import buildx
+
+    return output is Output.PUSH and buildx.inspect(settings.builder).driver == "docker"
 
 
 def _definition(plan: "Plan") -> str:
@@ -85,6 +95,11 @@ def _run(run: Run, recording: Recording) -> None:
     for verdicts in decided(run, seen):
         outcomes |= {target.service: _current(run, target, verdicts) for target in _among(run, verdicts)}
         stale = [service for service, verdict in verdicts.items() if not verdict.current]
+        for service, one in pulled(run, stale).items():
+            outcome = replace(one.outcome, because=verdicts[service].because)
+            outcomes[service] = _with_content(run, outcome, one.image)
+            recording.fingerprints = {**recording.fingerprints, service: one.image.labels[FINGERPRINT_LABEL]}
+            stale.remove(service)
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
             plan = _plan(run.draft, stale)
             interrupted = _build(run, plan, seen, outcomes)
@@ -126,8 +141,10 @@ def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> O
     """Return the outcome of a service that is up to date, its missing tags made; of another one, that it waits."""
     verdict = verdicts[target.service]
     outcome = replace(_waiting(target), because=verdict.because)
-    if run.store is None or verdict.image is None:
+    if verdict.image is None:
         return outcome
+    if run.store is None:
+        return replace(outcome, state=State.CURRENT, digest=verdict.image.id)
     for reference in verdict.untagged:
         run.store.tag(verdict.image.id, reference)
     kept = records.read(run.settings.root, target.service) or {}
@@ -172,18 +189,23 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
 
 
 def _kept(run: Run, target: "Target", outcome: Outcome) -> Outcome:
-    """Return a build's outcome with what is in the image and was before, and keep that and what the build read."""
-    if run.store is None or not outcome.ready:
+    """Return a build's outcome with what is in the image, and keep that and what the build read."""
+    return _with_content(run, outcome, Stored(outcome.digest or "", target.labels)) if outcome.ready else outcome
+
+
+def _with_content(run: Run, outcome: Outcome, image: Stored) -> Outcome:
+    """Return an outcome with what is in its image and was before, and keep that and what the image was made from."""
+    if run.store is None:
         return outcome
     before = record.content_of(records.read(run.settings.root, outcome.service) or {})
     content = run.store.content(outcome.reference)
-    _keep(run, outcome.service, Stored(outcome.digest or "", target.labels), content)
+    _keep(run, outcome.service, image, content)
     return replace(outcome, content=content, before=before)
 
 
 def _keep(run: Run, service: str, image: Stored, content: "Content | None") -> None:
     """Keep what an image was made from and what is in it, for the next run."""
-    inputs = run.draft.marks[service].inputs
+    inputs = run.draft.inputs(service, image.labels.get(FINGERPRINT_LABEL))
     read = {} if inputs is None else {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
     read |= {"revision": image.labels.get(REVISION_LABEL), "committed": image.labels.get(CREATED_LABEL)}
     records.write(run.settings.root, service, {**read, "image": image.id, **(record.content(content) or {})})

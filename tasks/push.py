@@ -28,8 +28,8 @@ def tasks(repository: Repository) -> list[Task[Any]]:
             _require_registry(wanted)
         return pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
 
-    doc = "Build the images and push every tag; needs a clean work tree and a registry that answers."
-    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD, flags.FAILED), body)]
+    doc = "Build and push every image that the registry lacks; needs a clean work tree."
+    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED), body)]
 
 
 def _require_clean_tree(repository: Repository) -> None:

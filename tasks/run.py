@@ -28,7 +28,7 @@ def _run(repository: Repository) -> Task[Any]:
         return running.run(wanted, repository, engine, Containers(api.client()), detach=bool(values["detach"]))
 
     doc = "Start the images, building what is missing; show addresses and logs; Ctrl-C stops all."
-    return flags.make_task("container-run", doc, (flags.SERVICES, flags.REGISTRY, TAGS, DETACH), body)
+    return flags.make_task("container-run", doc, (flags.SERVICES, flags.REGISTRY, TAGS, flags.REUSE, DETACH), body)
 
 
 def _stop(repository: Repository) -> Task[Any]:

@@ -6,7 +6,7 @@ A flag wins over the Makefile's variables, they win over Invoke's configuration
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
+REUSE = ("none", "registry")
 _LONGEST_COUNT = 6  # digits
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
@@ -44,6 +45,8 @@ class Settings:
     builder: str | None
     jobs: int
     progress: str
+    reuse: bool
+    """Whether to pull what the registry has of the same fingerprint, instead of building it."""
     force: bool
     no_cache: bool
     pull: bool
@@ -90,6 +93,7 @@ def load(
         builder=_builder(*read.optional("builder")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
+        reuse=_reuse(read),
         force=read.switch("force"),
         no_cache=read.switch("no_cache"),
         pull=read.switch("pull"),
@@ -186,6 +190,10 @@ class _Reader:
         self.sources[key] = f"--{key.replace('_', '-')}" if given else "default"
         return given
 
+    def configured(self, key: str, *, default: str) -> tuple[str, str]:
+        """Return the value of the environment or the file, and that place's name."""
+        return replace(self, flags={}).first(key, default=default)
+
     def optional(self, key: str, variable: str | None = None) -> tuple[str | None, str]:
         """Return the value of the first place that gives one, if there is any, and that place's name."""
         value, source = self._find(key, variable)
@@ -231,6 +239,15 @@ def _choice(text: str, source: str) -> str:
     if text not in PROGRESS:
         raise ConfigError(f"{source}: {text!r} is not a kind of progress", hint=f"choose from {', '.join(PROGRESS)}")
     return text
+
+
+def _reuse(read: _Reader) -> bool:
+    if read.switch("reuse"):
+        return True
+    text, source = read.configured("reuse", default=REUSE[0])
+    if text not in REUSE:
+        raise ConfigError(f"{source}: {text!r} is nothing to reuse", hint=f"choose from {', '.join(REUSE)}")
+    return text != REUSE[0]
 
 
 def _version(root: Path, choice: str | None, source: str) -> str:

@@ -11,7 +11,7 @@ from .plan.bases import Base as TakenBase
 from .plan.bases import Origin
 from .plan.declared import declared
 from .plan.evidence import Declared, Paths, Subject
-from .plan.targets import PLATFORMS_LABEL, PROJECT_LABEL, SERVICE_LABEL, Output
+from .plan.targets import PROJECT_LABEL, SERVICE_LABEL, Output
 from .report import style
 from .services import read_dockerfile
 
@@ -67,7 +67,7 @@ def _stored(settings: "Settings", engine: api.Engine) -> dict[tuple[str, "Platfo
     found: dict[tuple[str, Platform], str | None] = {}
     for name, reference in plain.items():
         for platform in settings.platforms:
-            platforms = there[reference].labels.get(PLATFORMS_LABEL, native) if reference in there else ""
+            platforms = there[reference].platforms or native if reference in there else ""
             own = f"{reference}-{platform.arch}"
             if platform in platforms.split(","):
                 found[name, platform] = reference

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..plan.cleaning import CacheRecord, Image
+from ..plan.fingerprint import FINGERPRINT_LABEL
 from ..plan.freshness import Stored
 from ..plan.outcomes import Content, Layer
 from ..plan.platforms import Platform, of_machine
+from ..plan.targets import PLATFORMS_LABEL
 from . import client_file
 from .machine import reach
 
@@ -62,17 +64,41 @@ class Engine:
         return Content(sum(layer.size for layer in layers), tuple(layer for layer in layers if layer.size))
 
     def stored(self, references: Sequence[str]) -> Mapping[str, Stored]:
-        """Return the images that are there, by reference: one call, exact references."""
+        """Return the images that are there, by reference: one call, exact references.
+
+        One more for each image that says by its fingerprint who made it, and not for which
+        platforms: it was pushed or pulled, and of an index the engine may have one platform alone.
+        """
         if not references:  # no filter is all images
             return {}
         with translated():
             found = self._api.images(filters={"reference": list(references)})
         return {
-            reference: Stored(image["Id"], image.get("Labels") or {})
+            reference: stored
             for image in found
+            for stored in [self._stored(image["Id"], image.get("Labels") or {})]
             for reference in image.get("RepoTags") or ()
             if reference in references
         }
+
+    def _stored(self, image: str, labels: Mapping[str, str]) -> Stored:
+        platforms = labels.get(PLATFORMS_LABEL)
+        if platforms is None and FINGERPRINT_LABEL in labels:
+            there = self.inspected(image)
+            return Stored(image, labels) if there is None else there
+        return Stored(image, labels, platforms)
+
+    def inspected(self, reference: str) -> Stored | None:
+        """Return an image with the one platform that the engine would run of it; None when it is not there."""
+        from docker.errors import NotFound
+
+        with translated():
+            try:
+                found: Mapping[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+            except NotFound:
+                return None
+        labels = (found.get("Config") or {}).get("Labels") or {}
+        return Stored(found["Id"], labels, f"{found.get('Os')}/{found.get('Architecture')}")
 
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more reference."""

@@ -51,7 +51,7 @@ def command() -> tuple[str, ...]:
     return ("docker", "buildx")
 
 
-def _build_command() -> tuple[str, ...]:
+def quick_command() -> tuple[str, ...]:
     """Return the words that begin a build: the plugin itself, which docker would start twice to find it (70 ms)."""
     words = command()
     program = plugin.chosen()
@@ -112,7 +112,7 @@ def check(definition: str, root: Path, builder: str | None) -> None:
 
     Raises EngineError when buildx is missing or too old, ConfigError when it refuses the definition.
     """
-    words = (*command(), "bake", *_builder(builder))
+    words = (*command(), "bake", *of_builder(builder))
     done = run(*words, "--print", "--progress=rawjson", "-f", "-", cwd=root, stdin=definition, timeout=_ANSWER)
     if done.ok:
         return
@@ -148,7 +148,8 @@ def _environment(conduct: "Conduct", folder: Path) -> Mapping[str, str]:
     return found
 
 
-def _builder(name: str | None) -> tuple[str, ...]:
+def of_builder(name: str | None) -> tuple[str, ...]:
+    """Return the words that choose a builder."""
     return () if name is None else ("--builder", name)
 
 
@@ -198,7 +199,7 @@ def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build], conduct: 
 def _build(
     plan: Plan, targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct
 ) -> dict[str, Outcome]:
-    words = (*_build_command(), "bake", *_builder(conduct.builder), "--progress=rawjson", "-f", "-")
+    words = (*quick_command(), "bake", *of_builder(conduct.builder), "--progress=rawjson", "-f", "-")
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
             target.name: Build(

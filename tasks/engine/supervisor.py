@@ -32,6 +32,10 @@ class Job:
     cwd: Path
     env: Mapping[str, str] | None = None
     """Its environment; None for this process's own."""
+    output: Path | None = None
+    """The file that its standard output goes to; None for nowhere."""
+    patience: float | None = None
+    """Seconds that it may take; None for all that it wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Ended:
     """How a program ended."""
 
     code: int | None
-    """Its exit code; None when it was stopped or never begun."""
+    """Its exit code; None when it was stopped, outlasted its time, or was never begun."""
     seconds: float
 
 
@@ -133,15 +137,16 @@ class _Run:
         reading, writing = os.pipe()
         words, pipe = await _open(reading)
         try:
-            child = await asyncio.create_subprocess_exec(
-                *job.argv,
-                cwd=job.cwd,
-                env=job.env,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=writing,
-                start_new_session=True,
-            )
+            with open(job.output or os.devnull, "wb") as output:  # noqa: ASYNC230, PTH123 - a file of this machine
+                child = await asyncio.create_subprocess_exec(
+                    *job.argv,
+                    cwd=job.cwd,
+                    env=job.env,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=output,
+                    stderr=writing,
+                    start_new_session=True,
+                )
         except OSError as error:
             pipe.close()
             raise EngineError(f"{job.argv[0]} cannot be run: {error.strerror}") from error
@@ -151,7 +156,7 @@ class _Run:
         try:
             end = asyncio.create_task(self._attend(child, words, job))
             stop = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({end, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({end, stop}, timeout=job.patience, return_when=asyncio.FIRST_COMPLETED)
             stopped = not end.done()
             if stopped:
                 _signal(child.pid, signal.SIGINT)
@@ -159,11 +164,11 @@ class _Run:
                 _signal(child.pid, signal.SIGKILL)
                 # What left the group may hold the pipe open for ever.
                 await asyncio.wait({end}, timeout=PATIENCE)
-                if not end.done():
-                    end.cancel()
-                    await child.wait()
-                    return None
             stop.cancel()
+            if not end.done():
+                end.cancel()
+                await child.wait()
+                return None
             await end
             return None if stopped else child.returncode
         finally:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from .fingerprint import FINGERPRINT_LABEL
 from .targets import Output, Plan, Target
 
 CA_SECRET = "ca"  # noqa: S105 - the secret's id, which the Dockerfiles name
@@ -31,6 +32,11 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
     if plan.request.output is Output.LOAD:
         # Provenance holds the time of the build: with it, an image that did not change gets a new digest.
         entry["attest"] = ["type=provenance,disabled=true"]
+    elif target.references and not plan.request.classic:
+        # With provenance even one platform is pushed as an index, and only an index takes index annotations.
+        entry["attest"] = ["type=provenance,mode=min"]
+        if FINGERPRINT_LABEL in target.labels:
+            entry["annotations"] = [f"index:{FINGERPRINT_LABEL}={target.labels[FINGERPRINT_LABEL]}"]
     if target.contexts:
         entry["contexts"] = dict(target.contexts)
     if plan.request.ca is not None:

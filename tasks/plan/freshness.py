@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fingerprint import FINGERPRINT_LABEL, SCHEME, Mark, differences
-from .targets import PLATFORMS_LABEL, Target
+from .targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,8 @@ class Stored:
 
     id: str
     labels: Mapping[str, str]
+    platforms: str | None = None
+    """Those that it is surely there for, with commas; None where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,8 @@ def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapp
         said = image.labels.get(FINGERPRINT_LABEL)
         if said != fingerprint:
             return Verdict(because=_differing(said, mark, before))
-        built_for = image.labels.get(PLATFORMS_LABEL)
-        if built_for != platforms_of(target):
-            return Verdict(because=(f"the image there is for {built_for or 'another platform'}",))
+        if image.platforms != platforms_of(target):
+            return Verdict(because=(f"the image there is for {image.platforms or 'another platform'}",))
     if len({image.id for image in there.values()}) > 1:
         return Verdict(because=("its tags name different images",))
     image = next(iter(there.values()))

@@ -14,6 +14,8 @@ class State(StrEnum):
 
     CURRENT = "up to date"
     """Nothing that its build reads has changed, so nothing was asked of the builder."""
+    PULLED = "pulled"
+    """The registry had an image of the same fingerprint, so it was not built."""
     BUILT = "built"
     UNCHANGED = "unchanged"
     FAILED = "failed"
@@ -68,7 +70,7 @@ class Outcome:
     @property
     def ready(self) -> bool:
         """Whether the image is there."""
-        return self.state in {State.CURRENT, State.BUILT, State.UNCHANGED}
+        return self.state in {State.CURRENT, State.PULLED, State.BUILT, State.UNCHANGED}
 
 
 def none_began(outcomes: Sequence[Outcome]) -> bool:

@@ -65,6 +65,11 @@ class Target:
     args: Mapping[str, str]
     contexts: Mapping[str, str]
 
+    @property
+    def repository(self) -> str:
+        """Its references without their tag."""
+        return self.references[0].rpartition(":")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -82,6 +87,8 @@ class Request:
     """The path of the CA bundle for downloads, relative to the root."""
     no_cache: bool = False
     pull: bool = False
+    classic: bool = False
+    """Whether the builder is an engine's with its older image store: it makes no index, no attestation, no cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +192,9 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
         "org.opencontainers.image.version": request.version,
     }
     if source.fingerprint is not None:
-        labels |= {FINGERPRINT_LABEL: source.fingerprint, PLATFORMS_LABEL: ",".join(request.platforms)}
+        labels[FINGERPRINT_LABEL] = source.fingerprint
+        if request.output is Output.LOAD:  # a pull may take one platform of several, and its image cannot know
+            labels[PLATFORMS_LABEL] = ",".join(request.platforms)
     if source.revision is not None:
         labels[REVISION_LABEL] = source.revision
     if source.committed is not None:

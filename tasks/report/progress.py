@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MARKS = {
     State.CURRENT: ("up to date", style.GOOD),
+    State.PULLED: ("pulled", style.GOOD),
     State.BUILT: ("built", style.GOOD),
     State.UNCHANGED: ("unchanged", style.GOOD),
     State.FAILED: ("failed", style.BAD),

@@ -91,6 +91,7 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
         (word, sum(outcome.state is state for outcome in outcomes))
         for state, word in (
             (State.CURRENT, "up to date"),
+            (State.PULLED, "pulled"),
             (State.BUILT, "built"),
             (State.UNCHANGED, "unchanged"),
             (State.FAILED, "failed"),

@@ -48,6 +48,7 @@ def repo(tmp_path: Path) -> Repo:
         (("--jobs", "abc"), {}, ("--jobs", "'abc'")),
         (("--jobs", "0"), {}, ("--jobs", "above 0")),
         ((), {"INVOKE_CONTAINER_JOBS": "abc"}, ("INVOKE_CONTAINER_JOBS", "'abc'")),
+        ((), {"INVOKE_CONTAINER_REUSE": "yes"}, ("INVOKE_CONTAINER_REUSE", "'yes'", "none, registry")),
         (("--progress", "loud"), {}, ("auto, plain, quiet",)),
         (("--builder", "--push"), {}, ("cannot be a builder",)),
         ((), {"INVOKE_CONTAINER_MIRROR": "https://x"}, ("INVOKE_CONTAINER_MIRROR", "scheme")),

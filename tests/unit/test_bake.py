@@ -61,7 +61,38 @@ SHAPES: dict[str, tuple[Plan, dict[str, Any]]] = {
     ),
     "pushed for two platforms": (
         plan(platforms=(Platform.AMD64, Platform.ARM64), output=Output.PUSH),
-        without(AGENT, "attest") | {"platforms": ["linux/amd64", "linux/arm64"], "output": ["type=registry"]},
+        AGENT
+        | {
+            "platforms": ["linux/amd64", "linux/arm64"],
+            "output": ["type=registry"],
+            "attest": ["type=provenance,mode=min"],
+        },
+    ),
+    "pushed with what it was made from": (
+        plan(source(fingerprint="1-abc"), output=Output.PUSH),
+        AGENT
+        | {
+            "labels": AGENT["labels"] | {"container-tasks.fingerprint": "1-abc"},
+            "output": ["type=registry"],
+            "attest": ["type=provenance,mode=min"],
+            "annotations": ["index:container-tasks.fingerprint=1-abc"],
+        },
+    ),
+    "pushed by an engine that makes no index": (
+        plan(source(fingerprint="1-abc"), output=Output.PUSH, classic=True),
+        without(AGENT, "attest")
+        | {
+            "labels": AGENT["labels"] | {"container-tasks.fingerprint": "1-abc"},
+            "output": ["type=registry"],
+        },
+    ),
+    "loaded with what it was made from": (
+        plan(source(fingerprint="1-abc")),
+        AGENT
+        | {
+            "labels": AGENT["labels"]
+            | {"container-tasks.fingerprint": "1-abc", "container-tasks.platforms": "linux/amd64"},
+        },
     ),
     "on a stand-in": (
         plan(source(bases=(STAND_IN, Base(reference="ghcr.io/a/b")))),

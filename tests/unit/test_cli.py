@@ -96,14 +96,14 @@ def test_a_folder_that_cannot_be_a_service_is_refused_before_anything_runs(repo:
 
 BUILD = "platforms registry tags jobs builder progress no-cache pull print fail-fast json"
 FLAGS = {
-    "container-build": f"services failed force {BUILD}",
-    "container-build-arm64": f"services force {BUILD.removeprefix('platforms ')}",
-    "container-build-agent": f"force {BUILD}",
+    "container-build": f"services failed force reuse {BUILD}",
+    "container-build-arm64": f"services force reuse {BUILD.removeprefix('platforms ')}",
+    "container-build-agent": f"force reuse {BUILD}",
     "container-plan": "services platforms registry tags changed-since matrix json",
     "container-report": "print open json",
-    "container-push": f"services failed {BUILD}",
+    "container-push": f"services failed force {BUILD}",
     "container-clean": "dry-run yes json",
-    "container-run": "services registry tags detach json",
+    "container-run": "services registry tags reuse detach json",
     "container-stop": "services json",
     "container-verify": "services platforms registry tags image require skip json",
     "container-config": "init schema json",

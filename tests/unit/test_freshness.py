@@ -5,7 +5,7 @@ import pytest
 from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
 from tasks.plan.freshness import Stored, changed, judge
 from tasks.plan.platforms import Platform
-from tasks.plan.targets import PLATFORMS_LABEL, Target
+from tasks.plan.targets import Target
 
 NAMES = ("r.example/a:latest", "r.example/a:v1")
 TARGET = Target(
@@ -25,7 +25,7 @@ RECORD = {"fingerprint": BEFORE.fingerprint, "inputs": json.loads(BEFORE.dumps()
 
 
 def stored(inputs: Inputs, id: str = "sha256:1") -> Stored:  # noqa: A002 - the engine's word
-    return Stored(id, {FINGERPRINT_LABEL: inputs.fingerprint, PLATFORMS_LABEL: "linux/amd64"})
+    return Stored(id, {FINGERPRINT_LABEL: inputs.fingerprint}, "linux/amd64")
 
 
 def test_the_same_fingerprint_under_one_name_is_current_and_lacks_the_other() -> None:

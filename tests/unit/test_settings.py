@@ -320,9 +320,38 @@ def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
 
 
 def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
-    places_of_tests_of_their_own = {"services_dir", "dockerfile", "context", "version"}
+    places_of_tests_of_their_own = {"services_dir", "dockerfile", "context", "version", "reuse"}
     assert set(configuration.DEFAULTS) - set(PLACES) == places_of_tests_of_their_own
     assert set(PLACES) - set(configuration.DEFAULTS) == {"progress"}
+
+
+@pytest.mark.parametrize(
+    ("said", "reuse"),
+    [
+        ((False, None, "ca: none"), False),
+        ((False, None, "reuse: registry"), True),
+        ((True, None, "reuse: none"), True),
+        ((False, "registry", "reuse: none"), True),
+        ((False, "none", "reuse: registry"), False),
+    ],
+)
+def test_what_is_published_is_reused_where_somebody_says_so(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, said: tuple[bool, str | None, str], reuse: bool
+) -> None:
+    flag, variable, line = said
+    repo.write("invoke.yaml", f"container:\n  project: shop\n  {line}\n")
+    if variable is not None:
+        monkeypatch.setenv("INVOKE_CONTAINER_REUSE", variable)
+    assert load(repo, reuse=flag).reuse is reuse
+
+
+@pytest.mark.parametrize("text", ["yes", "", "Registry", "registry,none"])
+def test_a_word_that_is_nothing_to_reuse_is_named(repo: Repo, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("INVOKE_CONTAINER_REUSE", text)
+    with pytest.raises(
+        ConfigError, match=f"INVOKE_CONTAINER_REUSE: '{text}' is nothing to reuse\nhint: choose from none, "
+    ):
+        load(repo)
 
 
 def test_a_second_try_repeats_the_flags_but_the_services(repo: Repo) -> None:

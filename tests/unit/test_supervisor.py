@@ -77,6 +77,17 @@ def test_every_program_gets_its_input_and_is_heard_to_its_end() -> None:
     assert all(ended.seconds > 0 for ended in heard.ended.values())
 
 
+def test_what_a_program_prints_goes_to_a_file_if_one_is_named(tmp_path: Path) -> None:
+    run(replace(job("a", "import os; os.write(1, b'\\xff\\r\\n')"), output=tmp_path / "out"))
+    assert (tmp_path / "out").read_bytes() == b"\xff\r\n"
+
+
+def test_a_program_that_outlasts_its_time_is_ended_and_stops_no_other() -> None:
+    heard = run(replace(job("a", FOREVER), patience=0.5), job("b", "import time; time.sleep(1)"))
+    assert heard.codes == {"a": None, "b": 0}
+    assert 0.5 <= heard.ended["a"].seconds < 3
+
+
 def test_nothing_to_run_is_done_at_once() -> None:
     assert run().ended == {}
 
