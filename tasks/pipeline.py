@@ -12,8 +12,8 @@ from .draft import draft
 from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
-from .plan.freshness import Stored, Verdict
 from .plan.fingerprint import FINGERPRINT_LABEL
+from .plan.freshness import Stored, Verdict
 from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine

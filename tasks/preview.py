@@ -23,7 +23,7 @@ def tasks(repository: Repository) -> list[Task[Any]]:
     def body(c: Context, values: dict[str, Any]) -> flags.Answer:
         return run(c, repository, values)
 
-    own = (flags.SERVICES, flags.PLATFORMS, flags.REGISTRY, flags.TAGS, CHANGED_SINCE, MATRIX)
+    own = (flags.SERVICES, flags.PLATFORMS, flags.REGISTRY, flags.TAGS, flags.REUSE, CHANGED_SINCE, MATRIX)
     doc = "Show what container-build would build, and why; build nothing."
     return [flags.make_task("container-plan", doc, own, body)]
 
@@ -37,7 +37,8 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
     if values["changed_since"] is None:
         from . import decision
 
-        found = report.Decided(decision.decide(wanted, repository))
+        verdicts = decision.decide(wanted, repository)
+        found = report.Decided(verdicts, pulled=[service for service, one in verdicts.items() if one.published])
     else:
         from . import changes
 

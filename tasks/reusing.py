@@ -1,7 +1,7 @@
 """The flow behind --reuse and an up-to-date push: ask the registry, decide, and pull what can stand in for a build."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .engine import api, published, transfers
@@ -104,6 +104,16 @@ class Registry:
         except Unusable as error:
             return error
         return one
+
+
+def foreseen(registry: Registry, verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
+    """Return the verdicts with what would be pulled; nothing is pulled.
+
+    Raises Interrupted when a signal ends the run.
+    """
+    looked = registry.usable(target for target in registry.outline.targets if not verdicts[target.service].current)
+    found = {service: one.reference for service, one in looked.items() if isinstance(one, Published)}
+    return {service: replace(verdict, published=found.get(service, "")) for service, verdict in verdicts.items()}
 
 
 def pull(registry: Registry, services: Collection[str], store: api.Engine) -> Mapping[str, Pulled]:

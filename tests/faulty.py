@@ -1,5 +1,6 @@
 """A registry with faults: stands before a real one, and answers wrongly what a test names."""
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -148,6 +149,27 @@ def status(number: int) -> Fault:
 
     def fault(handler: _Handler, answer: Answer) -> None:
         handler.send(Answer(number, {"Content-Length": "0"} if handler.command == "HEAD" else {}, b""))
+
+    return fault
+
+
+def login(user: str, password: str, *, service: bool) -> Fault:
+    """Let in only who says the words: to the registry itself, or to its token service."""
+    basic = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+    def fault(handler: _Handler, answer: Answer) -> None:
+        realm = f"http://{handler.headers['Host']}/token"
+        said = handler.headers.get("Authorization")
+        if handler.path.startswith("/token"):
+            if said != basic:
+                handler.send(Answer(401, {}, b""))
+            else:
+                handler.send(Answer(200, {"Content-Type": "application/json"}, b'{"token": "let-me-in"}'))
+        elif said == ("Bearer let-me-in" if service else basic):
+            handler.send(answer)
+        else:
+            way = f'Bearer realm="{realm}",service="here",scope="repository:team/one:pull"' if service else "Basic"
+            handler.send(Answer(401, {"WWW-Authenticate": way, "Content-Length": "0"}, b""))
 
     return fault
 

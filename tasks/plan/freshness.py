@@ -28,6 +28,8 @@ class Verdict:
     """The image that is up to date."""
     untagged: tuple[str, ...] = ()
     """References that it still has to get."""
+    published: str = ""
+    """The reference that would be pulled instead of building it."""
 
     @property
     def current(self) -> bool:

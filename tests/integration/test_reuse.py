@@ -1,6 +1,8 @@
 """--reuse and a push of what is published already, against a real registry and one with faults."""
 
+import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -100,6 +102,11 @@ def test_one_request_a_service_asks_and_no_layer_is_read_of_what_does_not_fit(pu
 def test_what_changed_is_built_and_the_rest_is_pulled(published: Repo, tmp_path: Path) -> None:
     fresh = clone(published, tmp_path / "fresh")
     fresh.write("services/one/word", "changed\n")
+    planned = json.loads(fresh.inv("container-plan", "--reuse", "--json").ok().out)["services"]
+    assert {one["name"]: one["state"] for one in planned} == {"one": "would build", "two": "would pull"}
+    assert [
+        one["service"] for one in json.loads(fresh.inv("container-plan", "--reuse", "--matrix").ok().out)["include"]
+    ] == ["one"]
     assert states(fresh, "--reuse") == {"one": "built", "two": "pulled"}
 
 
@@ -210,6 +217,34 @@ def test_it_is_built_instead_where(published: Repo, spoilt: Faulty, path: str, f
     assert "2 built" in done.out
     assert re.search(words, done.all), done.all
     assert states(published) == {"one": "up to date", "two": "up to date"}
+
+
+@pytest.mark.parametrize("service", [True, False], ids=["token service", "password"])
+def test_a_registry_behind_a_login_is_asked_with_the_clients_credentials(
+    published: Repo, spoilt: Faulty, tmp_path: Path, service: bool
+) -> None:
+    spoilt.at("", faulty.login("somebody", "s3cr3t-w0rd", service=service))
+    known, unknown = (client(tmp_path / name, spoilt.address, login) for name, login in LOGINS.items())
+    done = published.inv("container-build", "--reuse", "--services", "one", env=unknown).ok()
+    assert "one is built, not pulled: " in done.all
+    drop(spoilt.address)
+    done = published.inv("container-build", "--reuse", env=known).ok()
+    assert "2 pulled" in done.out
+    assert "s3cr3t" not in done.all
+    assert "c29tZWJvZH" not in done.all
+
+
+LOGINS = {"known": "somebody:s3cr3t-w0rd", "unknown": "somebody:s3cr3t"}
+
+
+def client(folder: Path, registry: str, login: str) -> dict[str, str]:
+    """Make a docker client's folder that is logged in, and return the environment that names it."""
+    real = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folder.mkdir()
+    (folder / "cli-plugins").symlink_to(real / "cli-plugins")
+    auths = {registry: {"auth": base64.b64encode(login.encode()).decode()}}
+    (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
+    return {"DOCKER_CONFIG": str(folder)}
 
 
 def test_it_is_built_instead_where_nothing_answers(tiny: Repo) -> None:

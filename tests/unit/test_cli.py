@@ -99,7 +99,7 @@ FLAGS = {
     "container-build": f"services failed force reuse {BUILD}",
     "container-build-arm64": f"services force reuse {BUILD.removeprefix('platforms ')}",
     "container-build-agent": f"force reuse {BUILD}",
-    "container-plan": "services platforms registry tags changed-since matrix json",
+    "container-plan": "services platforms registry tags reuse changed-since matrix json",
     "container-report": "print open json",
     "container-push": f"services failed force {BUILD}",
     "container-clean": "dry-run yes json",
