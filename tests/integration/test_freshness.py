@@ -143,7 +143,7 @@ def test_a_plan_says_what_a_build_would_do_and_builds_nothing(built: Repo) -> No
     for words in ("shared/more is new", "shared/text changed", "Next: inv container-build --services two"):
         assert words in shown
     told = json.loads(built.inv("container-plan", "--json").ok().out)
-    assert [(one["service"], one["state"]) for one in told["services"]] == [
+    assert [(one["name"], one["state"]) for one in told["services"]] == [
         ("one", "up to date"),
         ("two", "would build"),
     ]
