@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 LOCK = "verify.lock"
+JSON_FILE, JUNIT_FILE = "verify.json", "verify.xml"
 _TICK = 0.1  # seconds between two looks at whether a person has lost patience
 _AT_ONCE = 6  # images that are tried side by side
 
@@ -59,6 +60,7 @@ def run(settings: "Settings", repository: "Repository", wish: Wish) -> "Mapping[
     )
     chosen = tuple(replace(one, skipped=one.skipped | wish.skip) for one in chosen)
     with workspace.alone(settings.root, lambda: style.note("another verification runs here; waiting for it"), LOCK):
+        records.remove_files(settings.root, JSON_FILE, JUNIT_FILE)  # an older one would tell of another run
         seen = _Round(settings, repository, chosen, client, engine.native()).all()
         judged = [report.Line(one, checks.judge(one, require=wish.require)) for one in seen]
         found = report.Report(
@@ -71,8 +73,8 @@ def run(settings: "Settings", repository: "Repository", wish: Wish) -> "Mapping[
         error = _failure(found)
         content = report.answer(found)
         frame = record.frame(settings.task, started, found.seconds, record.ending(error))
-        records.write_file(settings.root, "verify.json", record.dumps({**frame, **content}))
-        records.write_file(settings.root, "verify.xml", report.as_junit(found))
+        records.write_file(settings.root, JSON_FILE, record.dumps({**frame, **content}))
+        records.write_file(settings.root, JUNIT_FILE, report.as_junit(found))
         for line in found.images:
             if not line.failed:
                 size = sum(layer.size for layer in line.evidence.image.layers)

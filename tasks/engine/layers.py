@@ -60,13 +60,18 @@ class Store:
         Raises VerifyError when the image is not for that platform, and EngineError.
         """
         with tempfile.TemporaryFile() as spool:
-            with translated():
-                for chunk in self._api.get_image(reference):
-                    spool.write(chunk)
-            spool.seek(0)
             try:
+                with translated():
+                    for chunk in self._api.get_image(reference):
+                        spool.write(chunk)
+                spool.seek(0)
                 with tarfile.open(fileobj=spool) as archive:
                     return self._image(Archive(archive), reference, platform)
+            except OSError as error:
+                raise EngineError(
+                    f"{reference} cannot be copied out of the engine: {error.strerror or error}",
+                    hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
+                ) from error
             except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
                 raise EngineError(f"the engine's copy of {reference} cannot be read: {error!r}") from error
 

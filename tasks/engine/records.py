@@ -66,6 +66,18 @@ def write_last(root: Path, text: str) -> None:
         raise ConfigError(f"{LAST} cannot be written: {error.strerror}") from error
 
 
+def remove_files(root: Path, *names: str) -> None:
+    """Remove files of the folder; nothing where they are not there.
+
+    Raises ConfigError where the checkout cannot be written.
+    """
+    for name in names:
+        try:
+            (root / workspace.FOLDER / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{workspace.FOLDER}/{name} cannot be removed: {error.strerror}") from error
+
+
 def write_file(root: Path, name: str, text: str) -> None:
     """Write a file of the folder, whole or not at all.
 

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..plan.evidence import Answer
+from .api import translated
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -54,7 +55,8 @@ class _Cable:
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(left)
+        with contextlib.suppress(AttributeError):  # a channel of SSH has none
+            self._socket.settimeout(left)
         content: bytes = self._socket.recv(size)
         return content
 
@@ -116,10 +118,14 @@ class Relay:
         self._api, self._container, self._words = api, container, cable
 
     def get(self, port: int, path: str, seconds: float) -> Answer:
-        """Return what a path answers, however it ends; so many seconds may pass."""
+        """Return what a path answers, however it ends; so many seconds may pass.
+
+        Raises EngineError when the container is gone.
+        """
         began = time.monotonic()
-        run = self._api.exec_create(self._container, [*self._words, str(port)], stdin=True)
-        cable = _Cable(self._api.exec_start(run["Id"], socket=True), seconds)
+        with translated():
+            run = self._api.exec_create(self._container, [*self._words, str(port)], stdin=True)
+            cable = _Cable(self._api.exec_start(run["Id"], socket=True), seconds)
         try:
             connection = _Connection(port, cable)
             connection.request("GET", path, headers={"Connection": "close", "Accept": "*/*"})

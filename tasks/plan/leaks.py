@@ -18,7 +18,7 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
     for literal, pattern, what in (
         (
             b"PRIVATE KEY-----",
-            rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----\s+(?:[A-Za-z-]+: [^\n]*\s+)*[A-Za-z0-9+/]{40}",
+            rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----\s+(?:[A-Za-z-]+: [^\r\n]*\r?\n\s*)*[A-Za-z0-9+/]{40}",
             "a private key",
         ),
         (b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: \S", "a private key"),
@@ -36,7 +36,7 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
         (b"pypi-AgEIcHlwaS5vcmc", rb"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", "a PyPI token"),
         (b"dckr_pat_", rb"dckr_pat_[A-Za-z0-9_-]{27}", "a Docker token"),
         (b"AIza", rb"(?<![A-Za-z0-9_-])AIza[0-9A-Za-z_-]{35}(?![A-Za-z0-9_-])", "a Google API key"),
-        (b'"auths"', rb'"auths"\s*:\s*\{[^}]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"', "a registry login"),
+        (b'"auths"', rb'"auths"\s*:\s*\{[^}]{0,9999}"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"', "a registry login"),
     )
 )
 _EXAMPLE = re.compile(r"[._-](?:example|sample|template|dist|defaults?)$")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..plan.checks import Judged, counted
 from ..plan.evidence import Answer, Evidence, Start
+from ..plan.printable import masked
 from ..plan.verdicts import Result, some
 from . import grid, style
 
@@ -97,11 +98,11 @@ def _explain(line: Line) -> None:
     for one in line.judged:
         if one.verdict.result is not Result.FAILED:
             continue
-        style.say(f"  {style.paint(one.check.name, style.BAD)}  {style.safe(one.verdict.said)}")
+        style.say(f"  {style.paint(one.check.name, style.BAD)}  {style.safe(masked(one.verdict.said))}")
         if one.verdict.hint:
             style.say(f"    hint  {style.safe(one.verdict.hint)}")
     for text in _last_lines(line.evidence):
-        style.say(f"    | {style.safe(text)}")
+        style.say(f"    | {style.safe(masked(text))}")
 
 
 def _last_lines(seen: Evidence) -> tuple[str, ...]:
@@ -167,7 +168,7 @@ def _image(line: Line) -> Mapping[str, Any]:
                 "name": one.check.name,
                 "asks": one.check.asks,
                 "result": one.verdict.result.value,
-                "evidence": one.verdict.said,
+                "evidence": masked(one.verdict.said),
                 "hint": one.verdict.hint,
             }
             for one in line.judged
@@ -185,7 +186,7 @@ def _answer(answer: Answer) -> Mapping[str, Any]:
     return {
         "path": answer.path,
         "status": answer.status,
-        "body": answer.body[:_LONGEST_BODY].decode(errors="replace"),
+        "body": masked(answer.body[:_LONGEST_BODY].decode(errors="replace")),
         "seconds": round(answer.seconds, 3),
         "fault": answer.fault,
     }
@@ -197,7 +198,7 @@ def _start(start: Start) -> Mapping[str, Any]:
         "health": start.health.value,
         "seconds_to_healthy": start.healthy,
         "seconds_to_answer": start.answered,
-        "lines": list(start.lines),
+        "lines": [masked(line) for line in start.lines],
     }
 
 
@@ -238,4 +239,4 @@ def _counts(name: str, judged: Sequence[Judged], seconds: float | None) -> dict[
 
 def _xml(text: str) -> str:
     """Return the text with only what XML 1.0 can hold, and nothing that a terminal would obey."""
-    return "\n".join(style.safe(line) for line in _NO_CHARACTERS.sub("\ufffd", text).split("\n"))
+    return "\n".join(style.safe(line) for line in _NO_CHARACTERS.sub("\ufffd", masked(text)).split("\n"))

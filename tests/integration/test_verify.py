@@ -224,7 +224,6 @@ def test_the_run_says_what_failed_why_and_what_mends_it_and_its_code_is_6(shop: 
     shop.result.fails(
         6,
         f"{len(FLAWS)} of {len(FLAWS) + 1} did not pass: ",
-        "drain linux/amd64 (drain)",
         "a request in flight at SIGTERM: /slow does not answer: ",
         "an environment file: /etc/app/.env in layer 4, deleted above it and still there",
         "/tool is for arm64",

@@ -118,6 +118,7 @@ def test_contents_that_are_secrets(content: bytes, what: str) -> None:
         b"xAKIA" + b"Z" * 16,
         b"ghp_short",
         b'{"auths": {}}',
+        b"-----BEGIN PRIVATE KEY-----\n" + b"a: " * 100_000,
         b"//registry.example/:_authToken=${NPM_TOKEN}",
     ],
 )
