@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from .errors import ConfigError, Interrupted, TaskError
 
-FLAG = "--json"
+_JSON = "--json"
 Work = Callable[[], Mapping[str, Any] | None]
 
 
@@ -58,7 +58,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except TaskError as error:
-        if FLAG in sys.argv:
+        if _JSON in sys.argv:
             _Answer(next((word for word in sys.argv[1:] if not word.startswith("-")), "")).give(None, error)
         raise
 
