@@ -10,6 +10,7 @@ from typing import Any
 from .engine.digests import Digests
 from .engine.tree import Tree
 from .engine.walk import Walks
+from .engine.workspace import FOLDER
 from .errors import ConfigError
 from .plan import ignore
 from .plan.bases import Origin
@@ -82,6 +83,9 @@ class Marks:
         always = said.reads.always or ("" if unknown is None else f"the base {unknown} is not pinned by a digest")
         if always and not self.comparing:
             return Mark(None, always=always)
+        files = self._read(self._service(source), said)
+        if not said.wide and not self.comparing:
+            self._refuse_own_folder(self._service(source), files)
         return Mark(
             Inputs(
                 dockerfile=_digest(said.dockerfile),
@@ -89,10 +93,20 @@ class Marks:
                 stage=source.stage or "",
                 args=dict(source.args),
                 bases={image: digest or "" for image, digest in bases.items()},
-                files=self._read(self._service(source), said),
+                files=files,
             ),
             wide=said.wide,
         )
+
+    def _refuse_own_folder(self, service: Service, files: Mapping[str, str]) -> None:
+        """Keep what the tasks write out of images; a build that reads it would also never be up to date."""
+        if any(join(service.context, path).startswith(f"{FOLDER}/") for path in files):
+            own, shared = self._ignore_files(service)
+            counts = own if (self.repository.root / own).is_file() else shared
+            raise ConfigError(
+                f"the image of {service.name} would take in {FOLDER}/, where these tasks keep their logs and records",
+                hint=f"printf '\\n{FOLDER}\\n' >> {counts}",
+            )
 
     def _said(self, source: Source) -> _Said:
         service = self._service(source)
