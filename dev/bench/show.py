@@ -109,7 +109,7 @@ def table_of(required: Sequence[Requirement]) -> str:
         "| required | at most | measured | |",
         "|---|---|---|---|",
         *(
-            f"| {one.what} | {one.most:g} | {one.ratio:.2f} | {'holds' if one.holds else 'exceeded'} |"
+            f"| {one.what} | {one.most:g} | {one.ratio:.3f} | {'holds' if one.holds else 'exceeded'} |"
             for one in required
         ),
     ]

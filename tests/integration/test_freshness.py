@@ -179,6 +179,16 @@ def test_an_ignore_file_of_its_own_counts_even_if_it_is_empty(built: Repo) -> No
     assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/shared/x.md") == "sent\n"
 
 
+def test_what_the_tasks_keep_themselves_goes_into_no_image(tiny: Repo) -> None:
+    tiny.service("one", "COPY . /app")
+    refused = tiny.inv("container-build").fails(2)
+    assert "the image of one would take in .container/" in refused.all
+    hint = next(line for line in refused.all.splitlines() if line.startswith("hint: ")).removeprefix("hint: ")
+    subprocess.run(["sh", "-c", hint], cwd=tiny.root, check=True)
+    tiny.inv("container-build").ok()
+    assert_current(tiny)
+
+
 def test_what_a_branch_has_changed_takes_no_engine(built: Repo) -> None:
     nowhere = {"DOCKER_HOST": "tcp://127.0.0.1:1"}
     built.write("shared/text", "other\n")
