@@ -138,7 +138,7 @@ class Run:
     def counts(self) -> tuple[tuple[str, int], ...]:
         """How many services ended in which state, the worst first."""
         states = [service.state for service in self.services]
-        order = (State.FAILED, State.STOPPED, State.BUILT, State.UNCHANGED, State.CURRENT)
+        order = (State.FAILED, State.STOPPED, State.BUILT, State.UNCHANGED, State.PULLED, State.CURRENT)
         return tuple((state.value, states.count(state.value)) for state in order if state.value in states)
 
     @property
