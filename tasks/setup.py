@@ -34,7 +34,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
 
     Raises EngineError when the machine cannot be made ready.
     """
-    from . import settings
+    from . import settings, sources
     from .engine.machine.prepare import Options, prepare
     from .errors import TaskError
 
@@ -47,7 +47,9 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
     )
     # A repository that has no service yet can be set up, and a machine taken down from anywhere.
     plain = wanted.down or not repository.services
-    mirror = None if plain else settings.load(c, repository, {}).mirror
+    decided = None if plain else settings.load(c, repository, {})
+    mirror = decided.mirror if decided else None
+    bases = sources.outside(repository, registry=decided.registry) if decided else ()
     project = settings.project_of(c, repository)
     found: list[Finding] = []
 
@@ -56,7 +58,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
         _say(finding)
 
     try:
-        prepare(wanted, project=project, mirror=mirror, bases=() if plain else _bases(repository), say=say)
+        prepare(wanted, project=project, mirror=mirror, bases=bases, say=say)
     except TaskError as error:
         error.record = _answer(found)
         raise
@@ -70,19 +72,6 @@ def _answer(found: Sequence["Finding"]) -> flags.Answer:
             for one in found
         ]
     }
-
-
-def _bases(repository: Repository) -> tuple[str, ...]:
-    """Return every base that a Dockerfile of the repository names, each once."""
-    from .plan import dockerfile
-    from .services import read_dockerfile
-
-    found = (
-        reference
-        for service in repository.services
-        for reference in dockerfile.references(read_dockerfile(repository, service))
-    )
-    return tuple(dict.fromkeys(found))
 
 
 def _say(finding: "Finding") -> None:

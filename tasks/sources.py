@@ -30,6 +30,16 @@ def gather(
     )
 
 
+def outside(repository: Repository, *, registry: str) -> tuple[str, ...]:
+    """Return the bases of images that stay here which are no images of this repository, each once.
+
+    Raises ConfigError for a Dockerfile that cannot be read.
+    """
+    replacing = _replacing(repository, registry, None, local=True)
+    found = (base for service in repository.services for base in replacing.bases(repository, service))
+    return tuple(dict.fromkeys(base.reference for base in found if base.origin is not bases.Origin.OWN))
+
+
 @dataclass(frozen=True, slots=True)
 class _Replacing:
     """What takes the place of bases."""

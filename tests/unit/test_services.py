@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks import sources
 from tasks.discovery import discover
+from tasks.engine.machine.bases import telling
 from tasks.errors import ConfigError
 from tasks.services import Repository, Service, read_dockerfile
 from tests.support import Repo
@@ -149,3 +151,22 @@ def test_a_dockerfile_that_cannot_be_built_from_is_named(
         read_dockerfile(*only(repo))
     assert str(caught.value).startswith(f"error: services/agent/Dockerfile {words}")
     assert caught.value.code == 2
+
+
+def test_images_of_the_repository_are_no_bases_from_outside(repo: Repo) -> None:
+    repo.write("services/agent/Dockerfile", "FROM indexer AS a\nFROM ghcr.io/acme/indexer:1 AS b\nFROM debian:13\n")
+    repo.write("services/indexer/Dockerfile", "FROM alpine:3\nFROM acme/indexer\nFROM alpine:3 AS last\n")
+    found = sources.outside(discover(repo.root), registry="ghcr.io/acme")
+    assert found == ("debian:13", "alpine:3", "acme/indexer")
+
+
+@pytest.mark.parametrize(
+    ("references", "asked"),
+    [
+        (("acme/unseen:1", "alpine:3"), "alpine:3"),
+        (("gcr.io/a/b", "docker.io/library/rust:1", "alpine:3"), "docker.io/library/rust:1"),
+        (("gcr.io/a/b", "acme/unseen:1"), "gcr.io/a/b"),
+    ],
+)
+def test_the_registry_is_asked_for_what_everybody_can_have(references: tuple[str, ...], asked: str) -> None:
+    assert telling(references) == asked

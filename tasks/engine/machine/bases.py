@@ -1,6 +1,7 @@
 """Whether the base images can be had from here."""
 
 import re
+from collections.abc import Sequence
 
 from ...errors import EngineError
 from ...plan.bases import hub_path, repository_of, resolve
@@ -24,6 +25,11 @@ def mirrored(reference: str, mirror: str | None) -> str:
     """Return where builds take this image from: the mirror's copy where there is a mirror."""
     (base,) = resolve((reference,), mirror=mirror, stand_ins={})
     return base.replacement or base.reference
+
+
+def telling(references: Sequence[str]) -> str:
+    """Return the reference whose absence says most of the registry: an official image, which everybody can have."""
+    return min(references, key=lambda reference: not (hub_path(reference) or "").startswith("library/"))
 
 
 def refusal(reference: str) -> str | None:

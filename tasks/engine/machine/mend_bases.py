@@ -8,7 +8,7 @@ from .findings import Say, changed, doing, ok
 
 def refusal(references: tuple[str, ...], mirror: str | None) -> str | None:
     """Return why the bases cannot be had from the registry or mirror that builds take them from, or None."""
-    return base_images.refusal(base_images.mirrored(references[0], mirror)) if references else None
+    return base_images.refusal(base_images.mirrored(base_images.telling(references), mirror)) if references else None
 
 
 def bases(references: tuple[str, ...], mirror: str | None, refused: str | None, say: Say) -> None:
