@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import ConfigError
-from .texts import check_shape, check_variables, read_text
+from .texts import check_shape, check_variables, parse_yaml, read_text
 
 FILE = "invoke.yaml"
 
@@ -114,12 +114,13 @@ def read_file(root: Path) -> Mapping[str, Any]:
         text = read_text(root / FILE)
     except FileNotFoundError:
         return {}
-    content = _parsed(text)
+    content = parse_yaml(text, FILE)
     check_shape(content, FILE)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{FILE} holds a {type(content).__name__}", hint="write key: value lines")
+    _check_indentation(content, text)
     _check_kinds(content)
     section = _lines_of(content, "container", "container")
     _check_section(section, SETTINGS, "container", also={"services"})
@@ -135,18 +136,12 @@ def read_file(root: Path) -> Mapping[str, Any]:
     return section
 
 
-def _parsed(text: str) -> object:
-    from invoke.util import yaml
-
-    try:
-        return yaml.safe_load(text)  # type: ignore[no-untyped-call]  # Invoke's own copy
-    except RecursionError:
-        raise ConfigError(f"{FILE} is broken: it is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error) or "no YAML"
-        raise ConfigError(f"{FILE} is broken{place}: {problem}", hint="mend that line") from error
+def _check_indentation(content: Mapping[str, Any], text: str) -> None:
+    """Refuse our own keys at the top of a file that begins indented: the line above them is still a comment."""
+    ours = next((key for key in content if key in DEFAULTS), None)
+    first = next((line for line in text.splitlines() if line.partition("#")[0].strip()), "")
+    if ours is not None and "container" not in content and first[:1].isspace():
+        raise ConfigError(f"{FILE}: {ours} stands below nothing", hint="take the # from the line container: as well")
 
 
 def _check_kinds(content: Mapping[str, Any]) -> None:

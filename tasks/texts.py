@@ -11,6 +11,7 @@ from .errors import ConfigError
 LARGEST = 1_000_000  # bytes; what is longer was not written by a person
 MOST = 10_000  # values in one YAML file, each as often as an alias repeats it
 _LONGEST_NUMBER = 18  # digits
+_MERGE = "tag:yaml.org,2002:merge"  # a file may have several: their keys are only what nothing else says
 
 
 def read_text(path: Path) -> str:
@@ -32,6 +33,38 @@ def read_text(path: Path) -> str:
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} cannot be read: {error}") from error
+
+
+def parse_yaml(text: str, name: str) -> object:
+    """Return what YAML makes of a file's text, with the loader of Invoke, which reads it too.
+
+    Raises ConfigError that names the file and the line, also for a key that stands twice in one section:
+    YAML forbids it, and the loader would take the last without a word.
+    """
+    from invoke.util import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: object) -> object:
+            node = super().compose_mapping_node(anchor)  # type: ignore[no-untyped-call]  # Invoke's own copy
+            seen: dict[tuple[str, str], Any] = {}
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                    continue
+                mark = seen.setdefault((key.tag, key.value), key.start_mark)
+                if mark is not key.start_mark:
+                    twice = f"{key.value!r} stands in line {mark.line + 1} already"
+                    raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)  # type: ignore[no-untyped-call]
+            return node
+
+    try:
+        return yaml.load(text, Loader)  # type: ignore[no-untyped-call]
+    except RecursionError:
+        raise ConfigError(f"{name} is broken: it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error) or "no YAML"
+        raise ConfigError(f"{name} is broken{place}: {problem}", hint="mend that line") from error
 
 
 def check_shape(content: object, name: str) -> None:

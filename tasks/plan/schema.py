@@ -52,12 +52,25 @@ def dumps() -> str:
 
 
 def starter() -> str:
-    """Return an invoke.yaml in which every setting is explained and none is set."""
-    lines = ["# Settings of the container tasks; flags and environment variables win over them.", "container:"]
-    for setting in SETTINGS:
-        lines += [f"  # {setting.help} Default: {setting.default}.", f"  # {setting.key}: {setting.example}"]
-    lines += ["  # services:", "  #   name-of-a-service:"]
-    for setting in SERVICE_SETTINGS:
-        lines += [f"  #     # {setting.help} Default: {setting.default}.", f"  #     {setting.key}: {setting.example}"]
-    # A section without a key is empty, which Invoke cannot merge: this one sets nothing.
-    return "\n".join([*lines, "  services: {}", ""])
+    """Return an invoke.yaml that is all comments: every setting is explained and none is set.
+
+    Without the first ``# `` of each line it says every example.
+    """
+    lines = ["container:", *_explained(SETTINGS, "  "), "  services:", "    name-of-a-service:"]
+    lines += _explained(SERVICE_SETTINGS, "      ")
+    head = (
+        "## Settings of the container tasks; flags and environment variables win over them.",
+        "## Take '# ' from the line container: and from what you set.",
+    )
+    return "\n".join([*head, *(f"# {line}" for line in lines), ""])
+
+
+def _explained(settings: tuple[Setting, ...], margin: str) -> list[str]:
+    return [
+        line
+        for setting in settings
+        for line in (
+            f"{margin}# {setting.help} Default: {setting.default}.",
+            f"{margin}{setting.key}: {setting.example}",
+        )
+    ]

@@ -1,8 +1,9 @@
 import json
 
-from invoke.util import yaml
+import pytest
 
 from tasks.configuration import SERVICE_SETTINGS, SETTINGS, read_file
+from tasks.errors import ConfigError
 from tasks.plan import schema
 from tests.support import ROOT, Repo
 
@@ -21,18 +22,28 @@ def test_the_schema_that_editors_read_here_is_the_one_that_is_printed() -> None:
     assert json.loads(schema.dumps()) == schema.schema()
 
 
-def test_the_starter_file_sets_nothing_and_names_everything(repo: Repo) -> None:
+def test_the_starter_file_is_all_comments_and_names_everything(repo: Repo) -> None:
     text = schema.starter()
     repo.write("invoke.yaml", text)
-    assert read_file(repo.root) == {"services": {}}
+    assert read_file(repo.root) == {}
+    assert all(line.startswith("#") for line in text.splitlines())
     for setting in (*SETTINGS, *SERVICE_SETTINGS):
         assert f"{setting.key}: {setting.example}" in text
 
 
 def test_the_starter_file_with_every_line_said_is_read(repo: Repo) -> None:
-    lines = [line for line in schema.starter().splitlines() if ": " in line and "Default:" not in line]
-    said = [line.replace("# ", "", 1) for line in lines if line.startswith("  # ") and not line.startswith("  #  ")]
-    written = "container:\n" + "\n".join(said)
-    assert yaml.safe_load(written)["container"]["jobs"] == 4  # type: ignore[no-untyped-call]
-    repo.write("invoke.yaml", written)
-    assert set(read_file(repo.root)) == {setting.key for setting in SETTINGS}
+    repo.write("invoke.yaml", "".join(line.removeprefix("# ") for line in schema.starter().splitlines(keepends=True)))
+    section = read_file(repo.root)
+    assert set(section) == {setting.key for setting in SETTINGS} | {"services"}
+    assert section["jobs"] == 4
+    assert set(section["services"]["name-of-a-service"]) == {setting.key for setting in SERVICE_SETTINGS}
+
+
+@pytest.mark.parametrize("mark", ["# ", "#"])
+def test_a_line_of_the_starter_file_needs_the_one_above_it(repo: Repo, mark: str) -> None:
+    text = schema.starter().replace("#   registry:", "#   registry:".removeprefix(mark))
+    repo.write("invoke.yaml", text)
+    with pytest.raises(ConfigError, match="registry stands below nothing\nhint: take the # from the line container:"):
+        read_file(repo.root)
+    repo.write("invoke.yaml", text.replace("# container:", "# container:".removeprefix(mark)))
+    assert read_file(repo.root) == {"registry": "ghcr.io/acme"}

@@ -248,6 +248,8 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("a:\n  b: [\n", "invoke.yaml is broken at line 3, column 1"),
         ("a: !!python/object:os.x {}", "invoke.yaml is broken at line 1, column 4"),
         ("container:\n  tags: 2026-13-01\n", "invoke.yaml is broken: month must be in 1..12"),
+        ("a: 1\nb: {c: 1}\na: 2\n", "broken at line 3, column 1: 'a' stands in line 1 already\nhint: mend that line"),
+        ("container: {tags: a, jobs: 1, tags: b}", "at line 1, column 31: 'tags' stands in line 1 already"),
         ("- a\n", "invoke.yaml holds a list\nhint: write key: value lines"),
         ("word", "invoke.yaml holds a str"),
         ("container:\n", "invoke.yaml: container is empty\nhint: write key: value lines below it, or leave it out"),
@@ -291,7 +293,10 @@ def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
         configuration.read_file(repo.root)
 
 
-@pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n"])
+MERGED = "b: &b {x: 0}\na: {deep: &a {<<: *b, x: 1, <<: *b}}\nc: {<<: *a, x: 2}\n"
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n", MERGED])
 def test_a_file_without_settings_of_ours_is_fine(repo: Repo, text: str) -> None:
     repo.write("invoke.yaml", text)
     assert load(repo).registry == "ghcr.io/shop"
