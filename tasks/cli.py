@@ -12,14 +12,15 @@ from . import build, clean, config, configuration, look, preview, programs, push
 from .discovery import discover
 
 
-def collection(root: Path, *more: Task[Any]) -> Collection:
+def collection(root: Path | str, *more: Task[Any]) -> Collection:
     """Return the container tasks of the repository at ``root``, and ``more`` of its own.
 
     Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
     """
     atexit.register(gc.freeze)  # a last collection of what ends with the process takes 50 ms
     with programs.refusals():
-        repository = discover(root, configuration.read_file(root))
+        top = Path(root).resolve()
+        repository = discover(top, configuration.read_file(top))
     found = Collection(
         *build.tasks(repository),
         *preview.tasks(repository),

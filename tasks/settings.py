@@ -288,5 +288,11 @@ def _version_of_git(root: Path) -> str | None:
 
 
 def _default_project(root: Path) -> str:
-    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in root.name.lower()).split()
-    return "-".join(words) or "images"
+    """Return the folder's name as images can have it; a hash keeps apart what would otherwise be one name."""
+    from hashlib import sha256
+
+    name = root.name
+    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower()).split()
+    if not words or any(letter.isalnum() and not letter.isascii() for letter in name):
+        words.append(sha256(os.fsencode(name)).hexdigest()[:8])
+    return "-".join(words)

@@ -70,6 +70,11 @@ def test_without_services_the_other_tasks_are_there(tmp_path: Path) -> None:
     assert names(cli.collection(tmp_path)) == ALWAYS
 
 
+def test_the_root_may_be_text_and_relative(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repo.root)
+    assert names(cli.collection(".")) == names(cli.collection(repo.root))
+
+
 def test_task_names_are_flat_and_every_task_is_its_own(repo: Repo) -> None:
     namespace = cli.collection(repo.root)
     assert not namespace.collections

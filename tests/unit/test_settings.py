@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tasks import configuration, settings
 from tasks.discovery import discover
 from tasks.errors import ConfigError
 from tasks.plan.platforms import Platform
+from tasks.services import Repository
 from tests.support import Repo
 
 
@@ -214,6 +216,13 @@ def test_the_project_is_the_folders_name_where_none_is_set(tmp_path: Path, name:
     root = tmp_path / name
     root.mkdir()
     assert settings.project_of(context(root), discover(root)) == project
+
+
+def test_folders_whose_names_lose_letters_are_projects_of_their_own(tmp_path: Path) -> None:
+    names = ("店", "家", "Café", "Cafè", "...")
+    found = [settings.project_of(context(tmp_path), Repository(tmp_path / name, ())) for name in names]
+    assert len(set(found)) == len(names)
+    assert [re.sub("[0-9a-f]{8}$", "", project) for project in found] == ["", "", "caf-", "caf-", ""]
 
 
 @pytest.mark.parametrize("variable", ["INVOKE_CONTAINER_CA", "INVOKE_CONTAINER_VERSION", "INVOKE_CONTAINER_MIRROR"])
