@@ -5,6 +5,7 @@ A flag wins over the Makefile's variables, they win over Invoke's configuration
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -253,7 +254,8 @@ def _reuse(read: _Reader) -> bool:
 def _version(root: Path, choice: str | None, source: str) -> str:
     """Return the version that tags and labels carry: of the file VERSION, of git, or as it is written."""
     if choice is None:
-        choice, source = ("file" if (root / VERSION_FILE).exists() else "git"), VERSION_FILE
+        choice = "file" if (root / VERSION_FILE).exists() else "git"
+        source = VERSION_FILE if choice == "file" else "git describe"
         text = _version_of_file(root) if choice == "file" else _version_of_git(root) or "dev"
     elif choice == "file":
         text = _version_of_file(root)
@@ -284,7 +286,8 @@ def _version_of_git(root: Path) -> str | None:
     from .engine import git
 
     text = git.describe(root)
-    return None if text is None else text.removeprefix("v").replace("+", "-")
+    # Git allows what tags of images cannot have. The part before a slash stays: app/v1 and lib/v1 are two versions.
+    return None if text is None else re.sub(r"[^\w.-]", "-", text.removeprefix("v"), flags=re.ASCII)
 
 
 def _default_project(root: Path) -> str:

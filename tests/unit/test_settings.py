@@ -1,4 +1,5 @@
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -182,6 +183,24 @@ def test_without_the_file_git_says_the_version_and_else_it_is_dev(repo: Repo) ->
     assert load(repo).version == "dev"
     commit = repo.commit()
     assert load(repo).version == commit[:7]
+
+
+@pytest.mark.parametrize(
+    ("tag", "version"), [("v1.2.0+b", "1.2.0-b"), ("app/v1.2.0", "app-v1.2.0"), ("beta!é", "beta--")]
+)
+def test_any_tag_of_git_is_a_version(repo: Repo, tag: str, version: str) -> None:
+    (repo.root / "VERSION").unlink()
+    repo.commit()
+    subprocess.run(["git", "-C", repo.root, "tag", tag], check=True)
+    assert load(repo).version == version
+
+
+def test_a_version_of_git_that_is_no_tag_of_an_image_names_git(repo: Repo) -> None:
+    (repo.root / "VERSION").unlink()
+    repo.commit()
+    subprocess.run(["git", "-C", repo.root, "tag", "a" * 128], check=True)
+    with pytest.raises(ConfigError, match=r"the version \(git describe\): '.*' cannot be a tag: 129 characters"):
+        load(repo)
 
 
 @pytest.mark.parametrize(
