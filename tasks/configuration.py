@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import ConfigError
-from .texts import check_shape, check_variables, parse_yaml, read_text
+from .texts import Respelled, check_shape, check_variables, parse_yaml, read_text
 
 FILE = "invoke.yaml"
 
@@ -198,7 +198,9 @@ def _check_value(setting: Setting, value: object, source: str, *, settable: bool
 
 
 def _check_text(value: object, source: str) -> None:
-    """Refuse what YAML has made something else of: true, 1.10 and dates do not come back as they were written."""
+    """Refuse what YAML has made something else of: true, 1.10, 010 and dates do not come back as they were written."""
+    if isinstance(value, Respelled):
+        raise ConfigError(f"{source}: {value.written} is the number {int(value)} there", hint="put it in quotes")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ConfigError(f"{source}: {value!r} is not text", hint="put it in quotes")
 

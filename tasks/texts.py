@@ -4,13 +4,14 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .errors import ConfigError
 
 LARGEST = 1_000_000  # bytes; what is longer was not written by a person
 MOST = 10_000  # values in one YAML file, each as often as an alias repeats it
 _LONGEST_NUMBER = 18  # digits
+_INT = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"  # a file may have several: their keys are only what nothing else says
 
 
@@ -35,6 +36,18 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path.name} cannot be read: {error}") from error
 
 
+class Respelled(int):
+    """A number that YAML 1.1 reads out of other words than its own: 0755 is 493 there, and 1:30 is 90."""
+
+    def __new__(cls, value: int, written: str) -> Self:
+        """Return the number, which remembers how it is written."""
+        one = super().__new__(cls, value)
+        one.written = written
+        return one
+
+    written: str
+
+
 def parse_yaml(text: str, name: str) -> object:
     """Return what YAML makes of a file's text, with the loader of Invoke, which reads it too.
 
@@ -56,6 +69,11 @@ def parse_yaml(text: str, name: str) -> object:
                     raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)  # type: ignore[no-untyped-call]
             return node
 
+        def construct_whole(self, node: yaml.ScalarNode) -> int:
+            value: int = self.construct_yaml_int(node)  # type: ignore[no-untyped-call]
+            return value if str(value) == node.value else Respelled(value, node.value)
+
+    Loader.add_constructor(_INT, Loader.construct_whole)  # type: ignore[no-untyped-call]
     try:
         return yaml.load(text, Loader)  # type: ignore[no-untyped-call]
     except RecursionError:

@@ -304,6 +304,14 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("container:\n  tags: true\n", "container.tags in invoke.yaml: True is not text\nhint: put it in quotes"),
         ("container:\n  tags: [1.10]\n", "container.tags in invoke.yaml: 1.1 is not text"),
         ("container:\n  tags: 2026-11-24\n", "is not text\nhint: put it in quotes"),
+        (
+            "container:\n  version: 0123456\n",
+            "version in invoke.yaml: 0123456 is the number 42798 there\nhint: put it in q",
+        ),
+        ("container:\n  tags: [5_0]\n", "container.tags in invoke.yaml: 5_0 is the number 50"),
+        ("container:\n  services: {agent: {port: 010}}\n", "agent.port in invoke.yaml: 010 is the number 8 there"),
+        ("container:\n  services: {agent: {args: {C: 1:30}}}\n", "args.C in invoke.yaml: 1:30 is the number 90"),
+        ("container:\n  services: {agent: {env: {G: 0x1F}}}\n", "env.G in invoke.yaml: 0x1F is the number 31"),
         ("run: 5\n", "invoke.yaml: run is Invoke's own section"),
         ("tasks:\n", "invoke.yaml: tasks is Invoke's own section"),
     ],
@@ -324,7 +332,9 @@ def test_a_file_that_is_no_text_is_refused(repo: Repo) -> None:
 MERGED = "b: &b {x: 0}\na: {deep: &a {<<: *b, x: 1, <<: *b}}\nc: {<<: *a, x: 2}\n"
 
 
-@pytest.mark.parametrize("text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n", MERGED])
+@pytest.mark.parametrize(
+    "text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n", "mine: 0755\n", MERGED]
+)
 def test_a_file_without_settings_of_ours_is_fine(repo: Repo, text: str) -> None:
     repo.write("invoke.yaml", text)
     assert load(repo).registry == "ghcr.io/shop"
