@@ -108,19 +108,21 @@ DEFAULTS: dict[str, Any] = {**{setting.key: None for setting in SETTINGS}, "serv
 def read_file(root: Path) -> Mapping[str, Any]:
     """Return the section ``container`` of invoke.yaml; Invoke itself answers a broken file with a traceback.
 
-    Raises ConfigError for what is not YAML, for keys that nothing reads, and for values of the wrong kind.
+    Raises ConfigError for what is not YAML, for keys and variables that nothing reads, and for values of the
+    wrong kind.
     """
     try:
         text = read_text(root / FILE)
     except FileNotFoundError:
-        return {}
+        text = ""
     content = parse_yaml(text, FILE)
     check_shape(content, FILE)
     if content is None:
-        return {}
+        content = {}
     if not isinstance(content, dict):
         raise ConfigError(f"{FILE} holds a {type(content).__name__}", hint="write key: value lines")
     _check_indentation(content, text)
+    _check_names(content)
     _check_kinds(content)
     section = _lines_of(content, "container", "container")
     _check_section(section, SETTINGS, "container", also={"services"})
@@ -142,6 +144,25 @@ def _check_indentation(content: Mapping[str, Any], text: str) -> None:
     first = next((line for line in text.splitlines() if line.partition("#")[0].strip()), "")
     if ours is not None and "container" not in content and first[:1].isspace():
         raise ConfigError(f"{FILE}: {ours} stands below nothing", hint="take the # from the line container: as well")
+
+
+def _check_names(content: Mapping[str, Any]) -> None:
+    """Refuse what is nearly ``container``, and variables that look like its settings' and that nothing reads."""
+    from difflib import get_close_matches
+
+    for key, value in content.items():
+        if key != "container" and isinstance(value, dict) and get_close_matches(str(key), ["container"], cutoff=0.85):
+            raise ConfigError(f"{FILE}: nothing reads {key}", hint="did you mean container?")
+    known = {_variable(setting.key) for setting in SETTINGS} | {f"INVOKE_{str(key).upper()}" for key in content}
+    for variable in sorted(os.environ):
+        if variable.startswith(_variable("")) and variable not in known:
+            raise ConfigError(
+                f"nothing reads {variable}", hint=_nearest(variable, sorted(known - {"INVOKE_CONTAINER"}))
+            )
+
+
+def _variable(key: str) -> str:
+    return f"INVOKE_CONTAINER_{key.upper()}"
 
 
 def _check_kinds(content: Mapping[str, Any]) -> None:
@@ -184,7 +205,7 @@ def _check_value(setting: Setting, value: object, source: str, *, settable: bool
         if item is not None:
             _check_text(item, source)
     # Invoke makes of a variable's text what the file has, a number or a list, and fails with a traceback.
-    variable = f"INVOKE_CONTAINER_{setting.key.upper()}"
+    variable = _variable(setting.key)
     text = os.environ.get(variable) if settable else None
     if text is None or not isinstance(value, int | list):
         return

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from .entries import described, own_context
@@ -18,7 +19,7 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
     that are not there.
     """
     section = section or {}
-    folders = _patterns(section)
+    folders = _patterns(root, section)
     file = str(_said(section, "dockerfile") or "Dockerfile")
     own = own_context(_said(section, "context"), "container.context")
     found: dict[str, Service] = {}
@@ -41,14 +42,19 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
 
 def _said(section: Mapping[str, Any], key: str) -> object:
     """Return a setting that the task list depends on: Invoke has read neither environment nor file yet."""
-    return os.environ.get(f"INVOKE_CONTAINER_{key.upper()}", section.get(key))
+    variable = f"INVOKE_CONTAINER_{key.upper()}"
+    text = os.environ.get(variable)
+    if text is not None and not text.strip():
+        raise ConfigError(f"{variable} is empty", hint="give it a value, or unset it")
+    return section.get(key) if text is None else text
 
 
-def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
+def _patterns(root: Path, section: Mapping[str, Any]) -> tuple[str, ...]:
     given = _said(section, "services_dir")
     if given is None:
         return ("services",)
-    patterns = tuple(str(item) for item in given) if isinstance(given, list) else tuple(str(given).split(","))
+    items = given if isinstance(given, list) else str(given).split(",")
+    patterns = tuple("" if item is None else str(item) for item in items)
     if not patterns:
         raise ConfigError("container.services_dir is empty", hint="for example services; or leave it out")
     for pattern in patterns:
@@ -58,7 +64,16 @@ def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
                 f"container.services_dir: {pattern!r} is not a folder of this repository",
                 hint="for example services, or apps/*, or . for the root",
             )
-    return patterns
+        if pattern != pattern.strip():
+            raise ConfigError(
+                f"container.services_dir: {pattern!r} has a space at its end", hint=f"write {pattern.strip()}"
+            )
+    for pattern in patterns:
+        if not any(os.path.lexists(root / above) for above in folders_above(root, (pattern,))):
+            raise ConfigError(
+                f"container.services_dir: there is no {pattern}", hint="mend its name, or make the folder"
+            )
+    return tuple(dict.fromkeys(normpath(pattern) for pattern in patterns))
 
 
 def _candidates(root: Path, patterns: tuple[str, ...]) -> Iterator[str]:
@@ -96,10 +111,10 @@ def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: 
     place, root = f"container.services.{name}", repository.root
     folder = entry.get("folder")
     if folder is not None:
-        text = str(folder).rstrip("/")
+        text = str(folder)
         if text.startswith("/") or ".." in text.split("/") or not os.path.isdir(root / text):  # noqa: PTH112 - False for what can be no path
             raise ConfigError(f"{place}.folder: {folder!r} is not a folder of this repository")
-        return replace(plain, name=name, folder=text or ".")
+        return replace(plain, name=name, folder=normpath(text))
     for above in folders_above(root, repository.folders):
         if "/" not in name and os.path.isdir(root / join(above, name)):  # noqa: PTH112 - as above
             return replace(plain, name=name, folder=join(above, name))

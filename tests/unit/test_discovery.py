@@ -22,7 +22,7 @@ def folders(root: Path, section: dict[str, Any]) -> dict[str, str]:
         (".", {"site": "site"}),
         ("apps,.", {"web": "apps/web", "site": "site"}),
         (["apps", "teams/*"], {"web": "apps/web", "api": "teams/red/api", "job": "teams/blue/job"}),
-        ("none", {}),
+        (["./apps", "apps//."], {"web": "apps/web"}),
     ],
 )
 def test_services_lie_where_the_patterns_say(tmp_path: Path, patterns: object, found: dict[str, str]) -> None:
@@ -42,6 +42,31 @@ def test_the_environment_says_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_pattern_that_leaves_the_repository_is_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(ConfigError, match=r"container.services_dir: .* is not a folder of this repository"):
         discover(tmp_path, {"services_dir": pattern})
+
+
+@pytest.mark.parametrize(
+    ("patterns", "words"),
+    [
+        ("services, .", "container.services_dir: ' .' has a space at its end\nhint: write ."),
+        (["services", "aps"], "container.services_dir: there is no aps"),
+        ("services/*/none*", "container.services_dir: there is no services/*/none*"),
+        ([None], "container.services_dir: '' is not a folder of this repository"),
+    ],
+)
+def test_a_folder_that_is_written_and_not_there_is_named(repo: Repo, patterns: object, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        discover(repo.root, {"services_dir": patterns})
+    assert words in str(caught.value)
+
+
+def test_an_empty_variable_does_not_decide_where_services_are(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_CONTAINER_DOCKERFILE", "")
+    with pytest.raises(ConfigError, match="INVOKE_CONTAINER_DOCKERFILE is empty"):
+        discover(repo.root, {"dockerfile": "Containerfile"})
+
+
+def test_a_folder_is_the_same_however_it_is_written(repo: Repo) -> None:
+    assert folders(repo.root, {"services": {"x": {"folder": "./services//agent/."}}})["x"] == "services/agent"
 
 
 def test_two_folders_of_one_name_are_named(tmp_path: Path) -> None:

@@ -312,6 +312,7 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("container:\n  services: {agent: {port: 010}}\n", "agent.port in invoke.yaml: 010 is the number 8 there"),
         ("container:\n  services: {agent: {args: {C: 1:30}}}\n", "args.C in invoke.yaml: 1:30 is the number 90"),
         ("container:\n  services: {agent: {env: {G: 0x1F}}}\n", "env.G in invoke.yaml: 0x1F is the number 31"),
+        ("contaner: {registry: x}\n", "invoke.yaml: nothing reads contaner\nhint: did you mean container?"),
         ("run: 5\n", "invoke.yaml: run is Invoke's own section"),
         ("tasks:\n", "invoke.yaml: tasks is Invoke's own section"),
     ],
@@ -360,6 +361,16 @@ def test_a_variable_that_invoke_cannot_turn_into_what_the_file_has_is_refused(
     with pytest.raises(ConfigError) as caught:
         configuration.read_file(repo.root)
     assert words in str(caught.value)
+
+
+def test_a_variable_that_nothing_reads_is_named(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_CONTAINER_MIROR", "x")
+    with pytest.raises(
+        ConfigError, match="nothing reads INVOKE_CONTAINER_MIROR\nhint: did you mean INVOKE_CONTAINER_MIRROR"
+    ):
+        configuration.read_file(repo.root)
+    repo.write("invoke.yaml", "container_miror: mine\n")
+    assert configuration.read_file(repo.root) == {}
 
 
 def test_every_setting_of_the_file_is_read(repo: Repo) -> None:
