@@ -28,9 +28,12 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
     from . import settings
     from .configuration import FILE
     from .engine import workspace
+    from .errors import ConfigError
     from .plan import schema as schemas
     from .report import config as report
 
+    if values["schema"] and values["init"]:
+        raise ConfigError("--schema prints, and --init writes another file", hint="choose one")
     if values["schema"]:
         sys.stdout.write(schemas.dumps())
         return None

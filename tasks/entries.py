@@ -29,8 +29,8 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         file=str(entry.get("dockerfile") or service.file),
         own_context=own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
         stage=None if target is None else str(target),
-        args=_texts(entry.get("args")),
-        local_args=_texts(entry.get("local_args")),
+        args=_named(entry.get("args"), f"{place}.args", "be a build argument"),
+        local_args=_named(entry.get("local_args"), f"{place}.local_args", "be a build argument"),
         port=_port(entry.get("port"), f"{place}.port"),
         budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
         health=_address_path(entry.get("health"), f"{place}.health"),
@@ -40,7 +40,7 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         skip_checks=_checks(entry.get("skip_checks"), f"{place}.skip_checks"),
         memory=_memory(entry.get("memory"), f"{place}.memory"),
         tmpfs=_folders(entry.get("tmpfs"), f"{place}.tmpfs"),
-        env=_environment(entry.get("env"), f"{place}.env"),
+        env=_named(entry.get("env"), f"{place}.env", "be set in an environment"),
     )
 
 
@@ -54,10 +54,6 @@ def own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
     if value not in {"root", "service"}:
         raise ConfigError(f"{place}: {value!r} is not a kind of context", hint="choose from root, service")
     return value == "service"
-
-
-def _texts(entries: Mapping[str, Any] | None) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (entries or {}).items()}
 
 
 def _port(value: object, place: str) -> int | None:
@@ -131,9 +127,9 @@ def _folders(value: object, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(folders))
 
 
-def _environment(entries: Mapping[str, Any] | None, place: str) -> dict[str, str]:
-    found = _texts(entries)
+def _named(entries: Mapping[str, Any] | None, place: str, use: str) -> dict[str, str]:
+    found = {str(key): str(value) for key, value in (entries or {}).items()}
     for key, value in found.items():
         if not key or "=" in key or "\0" in key + value:
-            raise ConfigError(f"{place}: {key!r} cannot be set in an environment", hint="LETTERS: text")
+            raise ConfigError(f"{place}: {key!r} cannot {use}", hint="LETTERS: text")
     return found

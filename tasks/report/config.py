@@ -25,6 +25,9 @@ def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
         details += [f"budget {style.megabytes(service.budget)}"] if service.budget else []
         details += [f"health {service.health}"] if service.health else []
         details += [f"slow {service.slow}"] if service.slow else []
+        details += [f"ready {service.ready}"] if service.ready else []
+        details += [f"metrics {service.metrics}"] if service.metrics else []
+        details += [f"without the checks {' '.join(service.skip_checks)}"] if service.skip_checks else []
         details += [f"memory {style.megabytes(service.memory)}"] if service.memory else []
         details += [f"tmpfs {' '.join(service.tmpfs)}"] if service.tmpfs else []
         details += [f"environment {', '.join(service.env)}"] if service.env else []
@@ -46,8 +49,11 @@ def answer(settings: Sequence[Explained], services: Sequence[Service]) -> Mappin
                 "context": service.context,
                 "dockerfile": service.dockerfile,
                 "target": service.stage,
-                **{key: getattr(service, key) for key in ("port", "budget", "health", "slow", "memory")},
-                "tmpfs": list(service.tmpfs),
+                **{
+                    key: getattr(service, key)
+                    for key in ("port", "budget", "health", "slow", "ready", "metrics", "memory")
+                },
+                **{key: list(getattr(service, key)) for key in ("skip_checks", "tmpfs")},
                 **{key: sorted(getattr(service, key)) for key in ("args", "local_args", "env")},
             }
             for service in services

@@ -165,6 +165,8 @@ def test_what_a_container_is_given_is_said_of_its_service(repo: Repo) -> None:
         ({"services": {"agent": {"tmpfs": "/a/../b"}}}, "container.services.agent.tmpfs: '/a/../b' is not a folder"),
         ({"services": {"agent": {"tmpfs": "/a:exec"}}}, "container.services.agent.tmpfs: '/a:exec' is not a folder"),
         ({"services": {"agent": {"env": {"A=B": "c"}}}}, "container.services.agent.env: 'A=B' cannot be set"),
+        ({"services": {"agent": {"args": {"A=B": "c"}}}}, "container.services.agent.args: 'A=B' cannot be a build"),
+        ({"services": {"agent": {"local_args": {"": "c"}}}}, "agent.local_args: '' cannot be a build argument"),
         ({"services": {"agent": {"ready": "version"}}}, "container.services.agent.ready: 'version' is not a path"),
         ({"services": {"agent": {"skip_checks": "statik"}}}, "there is no check 'statik'\nhint: did you mean static?"),
         ({"services": {"agent": {"skip_checks": ["static", ""]}}}, "agent.skip_checks: there is no check ''"),

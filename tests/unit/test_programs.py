@@ -149,3 +149,13 @@ def test_settings_are_told_with_their_sources(typed: Repo) -> None:
     assert done.done.stderr == ""
     assert record_of(typed.inv("container-config", "--init", "--json").ok())["written"] == ["invoke.yaml"]
     assert record_of(typed.inv("container-config", "--schema", "--json").fails(2))["error"]["hint"] == "choose one"
+    typed.inv("container-config", "--schema", "--init").fails(2, "--schema prints", "hint: choose one")
+
+
+def test_what_is_said_of_a_service_is_told(typed: Repo) -> None:
+    typed.write(
+        "invoke.yaml", "container: {services: {agent: {ready: /r, metrics: /m, skip_checks: [static, stripped]}}}\n"
+    )
+    agent = record_of(typed.inv("container-config", "--json").ok())["services"][0]
+    assert (agent["ready"], agent["metrics"], agent["skip_checks"]) == ("/r", "/m", ["static", "stripped"])
+    assert "ready /r, metrics /m, without the checks static stripped" in typed.inv("container-config").ok().out
