@@ -237,8 +237,17 @@ def _again(run: Run) -> str:
     return f"inv {task} --failed{run.settings.again}"
 
 
+def ports_of(service: "Service", repository: "Repository", engine: api.Engine, reference: str) -> tuple[int, ...]:
+    """Return where a service listens; where nothing here says it plainly, all the TCP ports of its image.
+
+    Raises ConfigError for a Dockerfile that cannot be read.
+    """
+    port = port_of(service, repository)
+    return engine.tcp_ports(reference) if port is None else (port,)
+
+
 def port_of(service: "Service", repository: "Repository") -> int | None:
-    """Return where a service listens: as invoke.yaml says, else as its Dockerfile does.
+    """Return where a service listens: as invoke.yaml says, else as its Dockerfile does; None where neither does.
 
     Raises ConfigError for a Dockerfile that cannot be read.
     """

@@ -40,7 +40,9 @@ def run(
     """
     launches = tuple(_launch(service, settings, repository) for service in settings.services)
     decision = _decide(launches, door)
-    if _build_missing(launches, settings, repository, engine):
+    built = _build_missing(launches, settings, repository, engine)
+    before, launches = launches, _placed(launches, settings, repository, engine)
+    if built or launches != before:
         decision = _decide(launches, door)  # a build takes its time
     fleet, keep = Fleet(door), False
     found: Mapping[str, Any] = {"services": []}
@@ -67,22 +69,35 @@ def run(
 
 
 def _launch(service: "Service", settings: "Settings", repository: "Repository") -> "Launch":
-    port = pipeline.port_of(service, repository)
-    if service.health is not None and port is None:
-        raise ConfigError(
-            f"container.services.{service.name}.health: there is no port to ask at",
-            hint=f"EXPOSE it in {service.dockerfile}, or set container.services.{service.name}.port",
-        )
     return running.Launch(
         project=settings.project,
         service=service.name,
         image=f"{settings.registry}/{service.name}:{settings.tags[0]}",
-        port=port,
+        port=pipeline.port_of(service, repository),
         health=service.health,
         memory=service.memory,
         tmpfs=service.tmpfs,
         env=service.env,
     )
+
+
+def _placed(
+    launches: Sequence["Launch"], settings: "Settings", repository: "Repository", engine: api.Engine
+) -> tuple["Launch", ...]:
+    """Return the launches on the ports that their images have; one with several of them has none to publish."""
+    found = []
+    for launch, service in zip(launches, settings.services, strict=True):
+        ports = pipeline.ports_of(service, repository, engine, launch.image)
+        port = ports[0] if len(ports) == 1 else None
+        if service.health is not None and port is None:
+            raise ConfigError(
+                f"container.services.{service.name}.health: there is no port to ask at",
+                hint=f"EXPOSE it in {service.dockerfile}, or set container.services.{service.name}.port",
+            )
+        if len(ports) > 1:
+            report.several_ports(service.name, ports)
+        found.append(replace(launch, port=port))
+    return tuple(found)
 
 
 def _engine_is_here() -> bool:

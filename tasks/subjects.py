@@ -53,7 +53,7 @@ def of_services(settings: "Settings", repository: "Repository", engine: api.Engi
                     f"{service.name} was built for {platform}, and the engine does not have it",
                     hint="does the builder load into another engine? docker buildx ls shows them",
                 )
-            chosen.append(of_service(service, settings, repository, platform, reference))
+            chosen.append(of_service(service, settings, repository, platform, reference, engine))
     return tuple(chosen)
 
 
@@ -89,22 +89,29 @@ def of_reference(
             style.say(f"Not in the image store, so pulled for {platform}: {style.safe(reference)}")
             pulls.pull(client, reference, platform)
         labels = pulls.labels(client, reference) or {}
-    return tuple(of_image(reference, labels, settings, repository, one) for one in settings.platforms)
+    engine = api.Engine(client)
+    return tuple(of_image(reference, labels, settings, repository, one, engine) for one in settings.platforms)
 
 
-def of_service(
-    service: "Service", settings: "Settings", repository: "Repository", platform: "Platform", reference: str
+def of_service(  # noqa: PLR0913, PLR0917 - all that says what it is held against
+    service: "Service",
+    settings: "Settings",
+    repository: "Repository",
+    platform: "Platform",
+    reference: str,
+    engine: api.Engine,
 ) -> Subject:
     """Return a service's image on one platform.
 
     Raises ConfigError for a Dockerfile that cannot be read.
     """
     said = _declared(service, repository)
+    ports = pipeline.ports_of(service, repository, engine, reference)
     return Subject(
         name=service.name,
         platform=platform,
         reference=reference,
-        port=pipeline.port_of(service, repository),
+        port=ports[0] if len(ports) == 1 else None,
         paths=Paths(
             health=service.health,
             ready=service.ready or READY,
@@ -122,14 +129,19 @@ def of_service(
     )
 
 
-def of_image(
-    reference: str, labels: Mapping[str, str], settings: "Settings", repository: "Repository", platform: "Platform"
+def of_image(  # noqa: PLR0913, PLR0917 - as above
+    reference: str,
+    labels: Mapping[str, str],
+    settings: "Settings",
+    repository: "Repository",
+    platform: "Platform",
+    engine: api.Engine,
 ) -> Subject:
     """Return any image on one platform; one that says which service here it is, is held against that."""
     if labels.get(PROJECT_LABEL) == settings.project:
         for service in repository.services:
             if service.name == labels.get(SERVICE_LABEL):
-                return of_service(service, settings, repository, platform, reference)
+                return of_service(service, settings, repository, platform, reference, engine)
     return Subject(
         name=reference,
         platform=platform,

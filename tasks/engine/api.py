@@ -100,6 +100,18 @@ class Engine:
         labels = (found.get("Config") or {}).get("Labels") or {}
         return Stored(found["Id"], labels, f"{found.get('Os')}/{found.get('Architecture')}")
 
+    def tcp_ports(self, reference: str) -> tuple[int, ...]:
+        """Return the TCP ports that an image says it listens on, in order; none when it is not there."""
+        from docker.errors import NotFound
+
+        with translated():
+            try:
+                found: Mapping[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+            except NotFound:
+                return ()
+        exposed = (one.partition("/") for one in (found.get("Config") or {}).get("ExposedPorts") or ())
+        return tuple(sorted(int(port) for port, _, protocol in exposed if protocol in {"", "tcp"} and port.isdecimal()))
+
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more reference."""
         repository, _, tag = reference.rpartition(":")

@@ -20,7 +20,7 @@ _HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
 _VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+])([^}]*))?\})")
 _FLAG = re.compile(r"""\s*(--(?:\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"\\])*)(?!\S)""")
 _FLAG_QUOTES = re.compile(r"""\\(.)|'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\"""")
-_PORT = re.compile(r"[0-9]{1,5}")
+_PORT = re.compile(r"([0-9]{1,5})(?:-[0-9]{1,5})?")
 _LAST_PORT = 65535
 LONGEST = 4096  # letters of a variable; each may repeat those before it, and forty of them fill any memory
 _MOUNT_ID = re.compile(r"\bid=([^,\s]+)")
@@ -222,14 +222,16 @@ def cache_ids(text: str) -> tuple[str, ...]:
 def exposed_port(text: str, stage: str | None = None) -> int | None:
     """Return the first TCP port that the image of a stage, by default the last, says it listens on.
 
-    What the stage says itself comes before what it has from the stages below it.
+    What the stage says itself comes before what it has from the stages below it. None where
+    that is no plain number, or where there is none: then only the image knows.
     """
     for instruction in _of_image(text, stage):
         if instruction.name == "EXPOSE":
             for word in instruction.value.split():
-                port, _, protocol = word.partition("/")
-                if _PORT.fullmatch(port) and 0 < int(port) <= _LAST_PORT and protocol in {"", "tcp"}:
-                    return int(port)
+                port, _, protocol = word.lower().partition("/")
+                if protocol in {"", "tcp"}:
+                    found = _PORT.fullmatch(port)
+                    return int(found[1]) if found and 0 < int(found[1]) <= _LAST_PORT else None
     return None
 
 

@@ -29,6 +29,14 @@ def replaced(containers: Sequence[Container]) -> None:
         style.say(f"Replaces what an earlier run left: {', '.join(one.name for one in containers)}")
 
 
+def several_ports(service: str, ports: Sequence[int]) -> None:
+    """Say that a service is published nowhere, because its image does not say which port is the one."""
+    style.say(
+        f"{service}: its image has the ports {', '.join(map(str, ports))}, so none is published: "
+        f"set container.services.{service}.port"
+    )
+
+
 @contextmanager
 def coming(services: Sequence[str]) -> Iterator[Callable[[Sequence[str]], None]]:
     """Show which services are not up yet: in one live line on a terminal, once elsewhere."""

@@ -221,6 +221,37 @@ def test_a_health_path_without_a_port_is_refused(shop: Repo) -> None:
     shop.inv("container-run").fails(2, "container.services.one.health: there is no port to ask at", "EXPOSE it in")
 
 
+def test_a_port_that_the_dockerfile_does_not_say_plainly_is_asked_of_the_image(shop: Repo) -> None:
+    port, below = serving(shop, "one"), serving(shop, "base")
+    dockerfile = shop.root / "services/one/Dockerfile"
+    text = dockerfile.read_text(encoding="utf-8")
+    variable = f"ARG P={port}\nENV PORT=$P\nEXPOSE 53/udp $PORT/tcp"
+    dockerfile.write_text(text.replace(f"EXPOSE {port}", variable), encoding="utf-8")
+    shop.write("services/two/Dockerfile", f"FROM {REGISTRY}/base\n")
+    out = shop.inv("container-run", "--detach", "--services", "one,two").ok().out
+    assert f"http://127.0.0.1:{port} " in out
+    assert f"http://127.0.0.1:{below} " in out
+    assert get(f"http://127.0.0.1:{port}/") == "hello from one\n"
+    assert get(f"http://127.0.0.1:{below}/") == "hello from base\n"
+    shop.inv("container-run", "--detach", "--services", "base").fails(
+        2, f"port {below} is taken by the container tiny-two"
+    )
+
+
+def test_an_image_of_several_ports_is_published_on_none_unless_one_is_said(shop: Repo) -> None:
+    port = serving(shop, "one")
+    dockerfile = shop.root / "services/one/Dockerfile"
+    text = dockerfile.read_text(encoding="utf-8")
+    dockerfile.write_text(text.replace(f"EXPOSE {port}", f"ENV P=1\nEXPOSE $P {port}"), encoding="utf-8")
+    out = shop.inv("container-run", "--detach").ok().out
+    assert f"one: its image has the ports 1, {port}, so none is published: set container.services.one.port" in out
+    assert "127.0.0.1" not in out
+    described(shop, f"port: {port}")
+    out = shop.inv("container-run", "--detach").ok().out
+    assert "none is published" not in out
+    assert f"http://127.0.0.1:{port}" in out
+
+
 def test_a_service_has_the_memory_folders_and_environment_that_it_is_given(shop: Repo) -> None:
     add(
         shop,

@@ -90,7 +90,12 @@ RUN echo --mount=type=cache,id=none
     [
         ("EXPOSE 9001", 9001),
         ("EXPOSE 53/udp 8080/tcp 9000", 8080),
+        ("EXPOSE 53/udp 18203-18205/TCP", 18203),
         ("EXPOSE $PORT", None),
+        ("EXPOSE $PORT/tcp 18299", None),
+        ("EXPOSE $PORT\nEXPOSE 18299", None),
+        ("EXPOSE $PORT/udp 18299", 18299),
+        ("EXPOSE 80-$LAST", None),
         ("EXPOSE ²", None),
         ("USER 1", None),
     ],
