@@ -17,13 +17,18 @@ def load() -> None:
 
 
 def show(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = (), giving: Collection[str] = ()
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[str] = (),
+    giving: Collection[str] = (),
+    told: Collection[str] = (),
 ) -> None:
     """Print rows under their heads; cells may be painted.
 
     ``right`` are the columns aligned there, and ``giving`` those that give way where a
     terminal is narrow. Where that does not do, columns go from the right, but never the
-    first two; those fold.
+    first two; those fold. What a column of ``told`` held is then said below, a line each.
     """
     from rich.console import Console
     from rich.table import Table
@@ -53,6 +58,10 @@ def show(
     with console.capture() as text:
         console.print(table)
     style.say(text.get().removesuffix("\n"))
+    for row in cells:
+        for head, cell in zip(heads[count:], row[count:], strict=True):
+            if head in told and cell.plain:
+                style.say(f"{row[0].plain}: {cell.plain}")
 
 
 def fitting(needed: Sequence[int], wide: int) -> int:

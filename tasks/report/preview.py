@@ -52,7 +52,7 @@ def show(decided: Decided) -> None:
         state = style.paint(decided.state(service), style.GOOD if good else style.WARN)
         rows += [(service, state, style.safe(reason)) for reason in verdict.because[:1] or ("",)]
         rows += [("", "", style.safe(reason)) for reason in verdict.because[1:]]
-    grid.show(("service", "state", "because"), rows, giving=("because",))
+    grid.show(("service", "state", "because"), rows, giving=("because",), told=("because",))
     if decided.since is not None:
         style.say(f"Since {style.safe(decided.since.ref)} was left, at {decided.since.commit[:12]}")
     if decided.stale:

@@ -63,7 +63,7 @@ def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
         (launch.service, _state(states[launch.service]), launch.health_url or launch.url, launch.name)
         for launch in launches
     ]
-    grid.show(_HEADS, rows, giving=("container",))
+    grid.show(_HEADS, rows, giving=("container",), told=("url",))
 
 
 def answer(launches: Sequence[Launch], conditions: Sequence[Condition]) -> Mapping[str, Any]:

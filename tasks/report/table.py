@@ -33,6 +33,7 @@ def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
         [[row[head] for head in heads] for row in rows],
         right=("seconds", "size"),
         giving=("because", "image", "digest"),
+        told=("because",),
     )
     for outcome in outcomes:
         if outcome.failure is not None:

@@ -8,10 +8,12 @@ import pytest
 
 from tasks.engine.events import Begun, Ended, Output, Warned
 from tasks.plan.cleaning import CacheRecord, Cleaning, Image
+from tasks.plan.conditions import Condition, Health
 from tasks.plan.failures import Failure, Kind
 from tasks.plan.outcomes import Content, Outcome, State
+from tasks.plan.running import Launch
 from tasks.plan.steps import Step
-from tasks.report import clean, progress, style, table
+from tasks.report import clean, progress, running, style, table
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 ESC = "\x1b"
@@ -246,6 +248,34 @@ def test_where_a_terminal_is_narrower_still_columns_go_but_never_the_state(
     together = "".join(terminal.text.split())
     assert "built" in together
     assert "connector-gateway" in together or columns < len("connector-gateway") + 7
+
+
+def test_on_a_narrow_terminal_the_reasons_stand_below_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    why = ("main.go changed", "go.mod changed")
+    outcome = built("connector-gateway", digest=DIGEST, content=Content(10**7), because=why)
+    with redirect_stdout(Terminal()) as terminal:
+        table.show([outcome], {"connector-gateway": 10**8})
+    assert terminal.text.splitlines()[0].split() == ["service", "state", "seconds"]
+    assert terminal.text.splitlines()[-1] == "connector-gateway: main.go changed, and 1 more"
+
+
+def test_on_a_narrow_terminal_the_addresses_stand_below_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    agent = Launch(project="shop", service="agent", image="r.test/agent:1", port=9001)
+    worker = Launch(project="shop", service="worker", image="r.test/worker:1")
+    conditions = [Condition(service="worker"), Condition(service="agent", health=Health.HEALTHY)]
+    with redirect_stdout(Terminal()) as terminal:
+        running.show([agent, worker], conditions)
+    lines = [line.rstrip() for line in terminal.text.splitlines()]
+    assert lines == [
+        "service  state",
+        "agent    healthy",
+        "worker   no health check",
+        "agent: http://127.0.0.1:9001",
+    ]
 
 
 def test_a_narrow_terminal_that_knows_fewer_letters_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
