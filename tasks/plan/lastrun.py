@@ -14,6 +14,7 @@ from .outcomes import State
 from .record import SCHEMA
 
 AGAIN = "the next inv container-build writes it"
+_WORST_FIRST = (State.FAILED, State.STOPPED, State.BUILT, State.UNCHANGED, State.PULLED, State.CURRENT)
 Moment = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 """Seconds; below 0 where a clock was set back."""
 Bytes = Annotated[int, Field(ge=0, le=10**15)]
@@ -98,6 +99,11 @@ class Service:
         """Whether anything was asked of the builder."""
         return bool(self.steps)
 
+    @property
+    def current(self) -> bool:
+        """Whether there was nothing to do for it."""
+        return self.state == State.CURRENT.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -138,15 +144,15 @@ class Run:
     def counts(self) -> tuple[tuple[str, int], ...]:
         """How many services ended in which state, the worst first."""
         states = [service.state for service in self.services]
-        order = (State.FAILED, State.STOPPED, State.BUILT, State.UNCHANGED, State.PULLED, State.CURRENT)
-        return tuple((state.value, states.count(state.value)) for state in order if state.value in states)
+        order = dict.fromkeys([*(state.value for state in _WORST_FIRST), *states])
+        return tuple((state, states.count(state)) for state in order if state in states)
 
     @property
     def reasons(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Each reason with the services that it made build; what made most of them build comes first."""
         found: dict[str, list[str]] = {}
         for service in self.services:
-            for reason in service.because if service.state != State.CURRENT.value else ():
+            for reason in () if service.current else service.because:
                 found.setdefault(reason, []).append(service.name)
         return tuple((reason, tuple(names)) for reason, names in sorted(found.items(), key=lambda one: -len(one[1])))
 

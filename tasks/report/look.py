@@ -8,7 +8,7 @@ from . import grid, style
 
 _STEPS = 5
 _SIZES = 15
-_STATES = {"failed": style.BAD, "stopped": style.WARN, "built": style.GOOD, "up to date": style.GOOD}
+_STATES = {"failed": style.BAD, "stopped": style.WARN, **dict.fromkeys(("built", "pulled", "up to date"), style.GOOD)}
 
 
 def show(run: Run, page: str, *, opened: bool) -> None:

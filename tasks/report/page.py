@@ -87,8 +87,8 @@ def _view(run: lastrun.Run) -> dict[str, Any]:
         "places": {service.name: f"s{number}" for number, service in enumerate(run.services, 1)},
         "failures": [_failure(service, service.failure) for service in run.services if service.failure],
         "drawn": drawn,
-        "told": run.services if few else sorted(filter(_built, run.services), key=_first),
-        "untold": [service for service in run.services if not (few or _built(service))],
+        "told": run.services if few else sorted((one for one in run.services if not one.current), key=_first),
+        "untold": [service for service in run.services if service.current and not few],
         "path": timeline.parts(run, drawing.path),
         "drawing": drawing,
         "chart": [drawing.row(service) for service in run.services if service.name in drawn and service.built],
@@ -100,10 +100,6 @@ def _view(run: lastrun.Run) -> dict[str, Any]:
         "reasons": run.reasons[:_REASONS],
         "more_reasons": max(len(run.reasons) - _REASONS, 0),
     }
-
-
-def _built(service: lastrun.Service) -> bool:
-    return service.built or service.failure is not None
 
 
 def _first(service: lastrun.Service) -> tuple[bool, float]:

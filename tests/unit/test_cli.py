@@ -37,7 +37,7 @@ ALWAYS = [
     "container-verify",
 ]
 # asyncio is in the list for an Invoke that does not load it itself.
-HEAVY = ("python_on_whales", "docker", "rich", "asyncio", "requests", "filelock", "platformdirs", "pydantic")
+HEAVY = ("python_on_whales", "docker", "rich", "asyncio", "requests", "filelock", "platformdirs", "pydantic", "jinja2")
 
 
 @pytest.fixture

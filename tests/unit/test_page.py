@@ -111,6 +111,23 @@ def test_odd_steps_are_drawn_all_the_same(steps: list[records.Record]) -> None:
         assert "</html>" in page.render(records.run(records.service("a", *steps), seconds=seconds))
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_what_was_pulled_is_told_with_its_reason_and_not_as_up_to_date(count: int) -> None:
+    pulled = [
+        records.service(f"s{number}", state="pulled", because=["services/a/x changed"]) for number in range(count)
+    ]
+    text = page.render(records.run(*pulled))
+    assert f"<h1>{count} pulled in 10.0 s</h1>" in text
+    assert "services/a/x changed" in text
+    assert "up to date" not in text
+    assert "had changed, so the builder was not asked" not in text
+
+
+def test_a_state_that_is_not_known_yet_is_counted_all_the_same() -> None:
+    run = lastrun.parse(records.run(records.service("a", state="borrowed"), records.service("b", state="failed")))
+    assert run.counts == (("failed", 1), ("borrowed", 1))
+
+
 def test_two_services_of_one_name_are_drawn() -> None:
     assert "</html>" in page.render(records.run(records.service("a", records.step(1, 0, 1)), records.service("a")))
 
