@@ -201,9 +201,8 @@ def _check_section(
 def _check_value(setting: Setting, value: object, source: str, *, settable: bool) -> None:
     if isinstance(value, list) and not setting.several:
         raise ConfigError(f"{source} is a list", hint=f"write one value: {setting.example}")
-    for item in value if isinstance(value, list) else [value]:
-        if item is not None:
-            _check_text(item, source)
+    for item in value if isinstance(value, list) else [] if value is None else [value]:
+        _check_text(item, source)
     # Invoke makes of a variable's text what the file has, a number or a list, and fails with a traceback.
     variable = _variable(setting.key)
     text = os.environ.get(variable) if settable else None

@@ -42,8 +42,9 @@ def _value(setting: Setting) -> dict[str, Any]:
     text = ["string", "integer"]
     described = {"description": f"{setting.help} Default: {setting.default}.", "examples": [setting.example]}
     if setting.several:
-        return {"anyOf": [{"type": text}, {"type": "array", "items": {"type": text}}], **described}
-    return {"type": text, **described}
+        items = {"type": "array", "items": {"type": text}}
+        return {"anyOf": [{"type": [*text, "null"]}, items], **described}
+    return {"type": [*text, "null"], **described}
 
 
 def dumps() -> str:

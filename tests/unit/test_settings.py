@@ -302,6 +302,7 @@ def test_lists_may_be_lists_in_the_file(repo: Repo) -> None:
         ("container:\n  9: x\n", "invoke.yaml: nothing reads container.9\nhint: known: project, "),
         ("container:\n  registry: {a: b}\n", "container.registry in invoke.yaml: {'a': 'b'} is not text"),
         ("container:\n  tags: true\n", "container.tags in invoke.yaml: True is not text\nhint: put it in quotes"),
+        ("container:\n  tags: [null]\n", "container.tags in invoke.yaml: None is not text"),
         ("container:\n  tags: [1.10]\n", "container.tags in invoke.yaml: 1.1 is not text"),
         ("container:\n  tags: 2026-11-24\n", "is not text\nhint: put it in quotes"),
         (
@@ -334,7 +335,16 @@ MERGED = "b: &b {x: 0}\na: {deep: &a {<<: *b, x: 1, <<: *b}}\nc: {<<: *a, x: 2}\
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# only a comment\n", "run:\n  echo: true\nmine: 5\n", "container: {}\n", "mine: 0755\n", MERGED]
+    "text",
+    [
+        "",
+        "# only a comment\n",
+        "run:\n  echo: true\nmine: 5\n",
+        "container: {}\n",
+        "mine: 0755\n",
+        "container: {registry: }\n",
+        MERGED,
+    ],
 )
 def test_a_file_without_settings_of_ours_is_fine(repo: Repo, text: str) -> None:
     repo.write("invoke.yaml", text)
