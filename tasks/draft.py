@@ -57,6 +57,20 @@ class Draft:
         chosen, others = tuple(map(whole, self.chosen)), tuple(map(whole, self.others))
         return replace(self, chosen=chosen, others=others, marks=found, released=released, reader=marks)
 
+    def moved(self, services: Collection[str]) -> tuple[str, ...]:
+        """Return those of the services whose builds read something else now than when they were marked.
+
+        Raises ConfigError for what can no longer be read.
+        """
+        walks = on_disk(self.repository.root, Digests(self.repository.root))
+        by_name = {support_name(source.target): source for source in (*self.chosen, *self.others)}
+        marks = Marks(self.repository, by_name, self.request.platforms, self.request.native, walks)
+        return tuple(
+            one.service
+            for one in self.chosen
+            if one.service in services and marks.of(one).fingerprint != self.marks[one.service].fingerprint
+        )
+
     def _marks(
         self, of: Collection[Source], walks: "Callable[[str], Walks[Any]]"
     ) -> "tuple[Marks, Mapping[str, Mark]]":

@@ -14,6 +14,7 @@ from .engine.workspace import FOLDER
 from .errors import ConfigError
 from .plan import ignore
 from .plan.bases import Origin
+from .plan.dockerfile import instructions
 from .plan.fingerprint import Inputs, Mark
 from .plan.platforms import Platform
 from .plan.reads import Reads, reads
@@ -117,6 +118,10 @@ class Marks:
             wide = said.always
             own = [base.reference for base in source.bases if base.origin is Origin.OWN]
             said = replace(said, sources=(".",), images=tuple(own))
+        for base in source.bases:
+            if base.origin is Origin.OWN and base.replacement is not None and self._triggers(base.replacement):
+                wide = wide or f"ONBUILD of {base.reference} reads what only this image knows"
+                said = replace(said, sources=(".",))
         own_ignore, patterns = self._ignore(service)
         try:
             rules = ignore.parse(patterns)
@@ -124,6 +129,11 @@ class Marks:
             wide = f"only BuildKit knows what this line of its ignore file means: {error}"
             rules, own_ignore = ignore.Ignore(), patterns
         return _Said(text, own_ignore, rules, said, wide)
+
+    def _triggers(self, base: str) -> bool:
+        """Return whether an image of the repository does something in the builds of those that stand on it."""
+        text = read_dockerfile(self.repository, self._service(self.sources[base]))
+        return any(instruction.name == "ONBUILD" for instruction in instructions(text))
 
     def _read(self, service: Service, said: _Said) -> dict[str, str]:
         return self.walks(service.context).read(said.reads.sources, said.ignore)

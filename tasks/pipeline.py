@@ -1,24 +1,23 @@
 """The one flow behind build and push: settings and services, plan, definition, engine, report."""
 
-import json
 import sys
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from . import demands
+from . import demands, keeping
 from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import api, records, trust, workspace
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.fingerprint import FINGERPRINT_LABEL
-from .plan.freshness import Stored, Verdict
+from .plan.freshness import Verdict
 from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
-from .plan.targets import CREATED_LABEL, REVISION_LABEL, Output
+from .plan.targets import REVISION_LABEL, Output
 from .recording import Recording, recorded
 from .report import progress, style, table
 from .services import read_dockerfile
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .draft import Draft
-    from .plan.outcomes import Content
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
@@ -97,14 +95,16 @@ def _run(run: Run, recording: Recording) -> None:
         stale = [service for service, verdict in verdicts.items() if not verdict.current]
         for service, one in pulled(run, stale).items():
             outcome = replace(one.outcome, because=verdicts[service].because)
-            outcomes[service] = _with_content(run, outcome, one.image)
+            outcomes[service] = keeping.with_content(run, outcome, one.image)
             recording.fingerprints = {**recording.fingerprints, service: one.image.labels[FINGERPRINT_LABEL]}
             stale.remove(service)
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
             plan = _plan(run.draft, stale)
             interrupted = _build(run, plan, seen, outcomes)
+            moved = keeping.moved(run, stale)
             for target in plan.targets:
-                outcomes[target.service] = _kept(run, target, outcomes[target.service])
+                service = target.service
+                outcomes[service] = keeping.kept(run, target, outcomes[service], moved=service in moved)
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
     style.say(table.summary(ordered, recording.seconds))
@@ -151,7 +151,7 @@ def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> O
     content = record.content_of(kept) if kept.get("image") == verdict.image.id else None
     if content is None:
         content = run.store.content(target.references[0])
-        _keep(run, target.service, verdict.image, content)
+        keeping.keep(run, target.service, verdict.image, content)
     return replace(outcome, state=State.CURRENT, digest=verdict.image.id, content=content)
 
 
@@ -186,29 +186,6 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
     if none_began(display.outcomes):
         buildx.check(definition, settings.root, settings.builder)  # which says it better than a failed build
     return None
-
-
-def _kept(run: Run, target: "Target", outcome: Outcome) -> Outcome:
-    """Return a build's outcome with what is in the image, and keep that and what the build read."""
-    return _with_content(run, outcome, Stored(outcome.digest or "", target.labels)) if outcome.ready else outcome
-
-
-def _with_content(run: Run, outcome: Outcome, image: Stored) -> Outcome:
-    """Return an outcome with what is in its image and was before, and keep that and what the image was made from."""
-    if run.store is None:
-        return outcome
-    before = record.content_of(records.read(run.settings.root, outcome.service) or {})
-    content = run.store.content(outcome.reference)
-    _keep(run, outcome.service, image, content)
-    return replace(outcome, content=content, before=before)
-
-
-def _keep(run: Run, service: str, image: Stored, content: "Content | None") -> None:
-    """Keep what an image was made from and what is in it, for the next run."""
-    inputs = run.draft.inputs(service, image.labels.get(FINGERPRINT_LABEL))
-    read = {} if inputs is None else {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps())}
-    read |= {"revision": image.labels.get(REVISION_LABEL), "committed": image.labels.get(CREATED_LABEL)}
-    records.write(run.settings.root, service, {**read, "image": image.id, **(record.content(content) or {})})
 
 
 def _headline(run: Run, commit: str | None) -> str:

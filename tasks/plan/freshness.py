@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fingerprint import FINGERPRINT_LABEL, SCHEME, Mark, differences
-from .targets import Target
+from .targets import PROJECT_LABEL, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def changed(mark: Mark, before: Mapping[str, Any] | None) -> Verdict | None:
         return Verdict(because=(mark.always,))
     said = None if before is None else before.get("fingerprint")
     if not isinstance(said, str) or said == mark.inputs.fingerprint:
-        return None
+        return None  # the store tells which image that is
     return Verdict(because=_differing(said, mark, before))
 
 
@@ -67,10 +67,29 @@ def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapp
             return Verdict(because=_differing(said, mark, before))
         if image.platforms != platforms_of(target):
             return Verdict(because=(f"the image there is for {image.platforms or 'another platform'}",))
-    if len({image.id for image in there.values()}) > 1:
-        return Verdict(because=("its tags name different images",))
     image = next(iter(there.values()))
+    several = len({one.id for one in there.values()}) > 1
+    other = "its tags name different images" if several else _other_than_made(image, target, fingerprint, before)
+    if other:
+        return Verdict(because=(other,))
     return Verdict(image=image, untagged=tuple(name for name in target.references if name not in there))
+
+
+def _other_than_made(image: Stored, target: Target, fingerprint: str, before: Mapping[str, Any] | None) -> str:
+    """Return why an image with the right fingerprint is not the one that was made of it; nothing where it may be.
+
+    A fingerprint is a label, and whatever is built on an image inherits its labels.
+    """
+    project = image.labels.get(PROJECT_LABEL)
+    if project != target.labels.get(PROJECT_LABEL):
+        return f"the image there is of {f'the project {project}' if project else 'no project'}"
+    if before is None or before.get("fingerprint") != fingerprint:
+        return ""
+    made = before.get("made")
+    known = made.get(platforms_of(target)) if isinstance(made, dict) else None
+    if known is not None and known != image.id:
+        return "something else was built under its name"
+    return "a file changed while it was built" if before.get("moved") else ""
 
 
 def platforms_of(target: Target) -> str:

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,27 @@ def test_an_ignore_file_of_its_own_counts_even_if_it_is_empty(built: Repo) -> No
     built.write("shared/x.md", "sent\n")
     assert "shared/x.md changed" in said(built)["two"]
     assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/shared/x.md") == "sent\n"
+
+
+def test_an_image_built_by_hand_on_ours_is_noticed(built: Repo) -> None:
+    text = f"FROM {REGISTRY}/one:latest\nRUN echo other > /word\n"
+    docker("build", "-q", "-t", f"{REGISTRY}/one:latest", "-t", f"{REGISTRY}/one:v1.2.3", "-", stdin=text)
+    assert "something else was built under its name" in said(built)["one"]
+    assert_current(built)
+
+
+def test_a_file_that_changes_while_it_is_built_and_back_again_is_noticed(built: Repo) -> None:
+    built.service("one", "COPY services/one/word /word", f"RUN echo {built.seed} && sleep 8")
+    text = (built.root / "services/two/word").read_text(encoding="utf-8")
+    built.write("services/two/word", "changed before\n")
+    with subprocess.Popen([sys.executable, "-m", "invoke", "container-build", "--jobs", "1"], cwd=built.root) as run:
+        time.sleep(5)
+        built.write("services/two/word", text)
+        assert run.wait() == 0
+    built.write("services/two/word", "changed before\n")
+    assert "a file changed while it was built" in said(built)["two"]
+    assert docker("run", "--rm", f"{REGISTRY}/two:latest", "cat", "/word") == "changed before\n"
+    assert_current(built)
 
 
 def test_what_the_tasks_keep_themselves_goes_into_no_image(tiny: Repo) -> None:

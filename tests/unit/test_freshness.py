@@ -5,7 +5,7 @@ import pytest
 from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
 from tasks.plan.freshness import Stored, changed, judge
 from tasks.plan.platforms import Platform
-from tasks.plan.targets import Target
+from tasks.plan.targets import PROJECT_LABEL, Target
 
 NAMES = ("r.example/a:latest", "r.example/a:v1")
 TARGET = Target(
@@ -67,3 +67,20 @@ def test_a_record_of_another_shape_gives_no_reasons_and_no_other_answer(inputs: 
     assert not verdict.current
     assert verdict.because
     assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, record).current
+
+
+def test_an_image_that_was_built_on_ours_has_its_label_and_is_not_ours() -> None:
+    made = {"fingerprint": NOW.fingerprint, "made": {"linux/amd64": "sha256:1", "linux/arm64": "sha256:9"}}
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, made).current
+    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW, "sha256:2")}, made)
+    assert verdict.because == ("something else was built under its name",)
+
+
+def test_an_image_whose_files_changed_while_it_was_built_is_built_again() -> None:
+    before = {"fingerprint": NOW.fingerprint, "made": {"linux/amd64": "sha256:1"}, "moved": True}
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, before).because == ("a file changed while it was built",)
+
+
+def test_an_image_of_another_project_is_not_current() -> None:
+    there = Stored("sha256:1", {FINGERPRINT_LABEL: NOW.fingerprint, PROJECT_LABEL: "other"}, "linux/amd64")
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: there}, None).because == ("the image there is of the project other",)
