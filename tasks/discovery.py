@@ -84,7 +84,9 @@ def _candidates(root: Path, patterns: tuple[str, ...]) -> Iterator[str]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise ConfigError(f"{above}/ cannot be read: {error.strerror}") from error
+            raise ConfigError(
+                f"{above}/ cannot be read: {error.strerror}", hint="make it yours, or set container.services_dir"
+            ) from error
         for name in names:
             folder = join(above, name)
             if folder not in seen:
@@ -113,7 +115,10 @@ def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: 
     if folder is not None:
         text = str(folder)
         if text.startswith("/") or ".." in text.split("/") or not os.path.isdir(root / text):  # noqa: PTH112 - False for what can be no path
-            raise ConfigError(f"{place}.folder: {folder!r} is not a folder of this repository")
+            raise ConfigError(
+                f"{place}.folder: {folder!r} is not a folder of this repository",
+                hint=f"for example services/{name}, as seen from the root",
+            )
         return replace(plain, name=name, folder=normpath(text))
     for above in folders_above(root, repository.folders):
         if "/" not in name and os.path.isdir(root / join(above, name)):  # noqa: PTH112 - as above

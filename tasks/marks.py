@@ -175,7 +175,9 @@ def _text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"{path.name} cannot be read: {error.strerror}", hint="what a build reads has to be yours to read"
+        ) from error
 
 
 def _digest(text: str) -> str:

@@ -75,7 +75,9 @@ def in_order() -> Iterator[None]:
             raise
         _silence(sys.stdout)
         if error.errno == errno.ENOSPC:
-            raise ConfigError("the output cannot be written: no space is left where it goes") from None
+            raise ConfigError(
+                "the output cannot be written: no space is left where it goes", hint="make room there"
+            ) from None
 
 
 def _silence(out: TextIO) -> None:

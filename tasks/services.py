@@ -9,6 +9,7 @@ from .errors import ConfigError
 
 # Platforms that a task of their own builds every service for: no service can have their names.
 RESERVED = frozenset({"amd64", "arm64"})
+_UNREAD = "make it a file that you may read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
     try:
         kind = path.stat().st_mode
     except OSError as error:
-        raise ConfigError(f"{service.dockerfile} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{service.dockerfile} cannot be read: {error.strerror}", hint=_UNREAD) from error
     if not stat.S_ISREG(kind):
         what = "named pipe" if stat.S_ISFIFO(kind) else "folder" if stat.S_ISDIR(kind) else "special file"
         raise ConfigError(f"{service.dockerfile} is a {what}", hint="a Dockerfile is a regular file")
@@ -138,9 +139,11 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{service.dockerfile} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise ConfigError(
+            f"{service.dockerfile} is not UTF-8 text: {error.reason} at byte {error.start}", hint="save it as UTF-8"
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{service.dockerfile} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{service.dockerfile} cannot be read: {error.strerror}", hint=_UNREAD) from error
     if not text.strip():
         raise ConfigError(f"{service.dockerfile} is empty", hint="it needs at least a FROM")
     return text

@@ -32,8 +32,10 @@ def read_text(path: Path) -> str:
         if os.path.lexists(path):
             raise ConfigError(f"{path.name} points to a file that is not there", hint="put a file there") from None
         raise
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}", hint="make it a file that you may read") from error
 
 
 class Respelled(int):
@@ -77,7 +79,7 @@ def parse_yaml(text: str, name: str) -> object:
     try:
         return yaml.load(text, Loader)  # type: ignore[no-untyped-call]
     except RecursionError:
-        raise ConfigError(f"{name} is broken: it is nested too deeply") from None
+        raise ConfigError(f"{name} is broken: it is nested too deeply", hint="settings are a few levels deep") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -118,7 +120,10 @@ def check_variables(content: Mapping[str, Any], name: str) -> None:
     try:
         Environment(content, prefix="INVOKE_").load()  # type: ignore[arg-type]  # it reads any mapping
     except (AmbiguousEnvVar, UncastableEnvVar, ValueError, TypeError) as error:
-        raise ConfigError(f"{name} and the variables INVOKE_… do not fit together: {error}") from error
+        raise ConfigError(
+            f"{name} and the variables INVOKE_… do not fit together: {error}",
+            hint="unset the variable, or rename the key",
+        ) from error
 
 
 def _odd_key(content: Mapping[Any, Any]) -> object:

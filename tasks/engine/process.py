@@ -111,7 +111,9 @@ def _explained(program: str, timeout: float | None = None) -> Iterator[None]:
     except OSError as error:
         raise EngineError(f"{program} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{program} did not answer within {timeout:g} s") from error
+        raise EngineError(
+            f"{program} did not answer within {timeout:g} s", hint="again; does it answer by itself?"
+        ) from error
 
 
 def check(

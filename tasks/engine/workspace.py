@@ -96,7 +96,7 @@ def write_new(root: Path, name: str, text: str) -> Path:
     except FileExistsError:
         raise ConfigError(f"{name} is there already, and was left alone", hint="edit it, or move it away") from None
     except OSError as error:
-        raise ConfigError(f"{name} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{name} cannot be written: {error.strerror}", hint="make the checkout writable") from error
     return path
 
 

@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 import pytest
 
 from tasks import errors
@@ -14,6 +17,7 @@ CODES = {
     "Interrupted": 130,
 }
 KINDS = errors.TaskError.__subclasses__()
+TASKS = Path(errors.__file__).parent
 
 
 def test_every_failure_has_the_exit_code_that_people_are_told() -> None:
@@ -32,6 +36,14 @@ def test_invoke_exits_with_that_code_and_prints_the_whole_text(kind: type[errors
     error = kind("what is wrong", hint="what mends it")
     assert error.code == kind.exit_code
     assert error.message == str(error) == "error: what is wrong\nhint: what mends it"
+
+
+@pytest.mark.parametrize("path", sorted(TASKS.glob("*.py")), ids=lambda path: path.name)
+def test_each_error_of_what_a_person_types_or_writes_says_what_mends_it(path: Path) -> None:
+    names = {kind.__name__ for kind in KINDS} - {"Interrupted"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            assert "hint" in {keyword.arg for keyword in node.keywords}, f"{path.name}:{node.lineno}"
 
 
 def test_without_a_hint_there_is_no_line_of_it() -> None:
