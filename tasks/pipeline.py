@@ -111,7 +111,7 @@ def _run(run: Run, recording: Recording) -> None:
     if interrupted is not None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
-    style.say(_next_command(run.outline, run.repository))
+    style.say(_next_command(run))
 
 
 def _plan(drawn: "Draft", services: "Collection[str]") -> "Plan":
@@ -231,9 +231,14 @@ def port_of(service: "Service", repository: "Repository") -> int | None:
     return service.port or dockerfile.exposed_port(read_dockerfile(repository, service), service.stage)
 
 
-def _next_command(plan: "Plan", repository: "Repository") -> str:
+def _next_command(run: Run) -> str:
+    plan, repository = run.outline, run.repository
     if plan.request.output is Output.PUSH:
         return f"Next: docker pull {plan.targets[0].references[0]}"
+    if not plan.suffix and not run.settings.again:  # container-run has the same registry and tags, then
+        chosen = [target.service for target in plan.targets]
+        some = f" --services {','.join(chosen)}" if len(chosen) < len(repository.services) else ""
+        return f"Next: inv container-run{some}"
     first = next((service for service in repository.services if service.name == plan.targets[0].service), None)
     port = None if first is None else port_of(first, repository)
     publish = "" if port is None else f" -p {port}:{port}"

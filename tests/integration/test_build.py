@@ -34,7 +34,7 @@ def test_it_builds_and_loads_under_both_tags(tiny: Repo) -> None:
     assert docker("run", "--rm", f"{REGISTRY}/one:v1.2.3", "cat", "/word") == "one\n"
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", f"{REGISTRY}/one:latest"))
     assert labels["org.opencontainers.image.revision"] == revision
-    for word in ("one", "built", f"{REGISTRY}/one:latest", "sha256:", "Next: docker run"):
+    for word in ("one", "built", f"{REGISTRY}/one:latest", "sha256:", "Next: inv container-run\n"):
         assert word in result.out
     again = tiny.inv("container-build").ok()
     assert "1 up to date" in again.out
