@@ -29,8 +29,8 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         file=str(entry.get("dockerfile") or service.file),
         own_context=own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
         stage=None if target is None else str(target),
-        args=_named(entry.get("args"), f"{place}.args", "be a build argument"),
-        local_args=_named(entry.get("local_args"), f"{place}.local_args", "be a build argument"),
+        args=_named(entry.get("args"), f"{place}.args", "cannot be a build argument"),
+        local_args=_named(entry.get("local_args"), f"{place}.local_args", "cannot be a build argument"),
         port=_port(entry.get("port"), f"{place}.port"),
         budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
         health=_address_path(entry.get("health"), f"{place}.health"),
@@ -40,7 +40,7 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         skip_checks=_checks(entry.get("skip_checks"), f"{place}.skip_checks"),
         memory=_memory(entry.get("memory"), f"{place}.memory"),
         tmpfs=_folders(entry.get("tmpfs"), f"{place}.tmpfs"),
-        env=_named(entry.get("env"), f"{place}.env", "be set in an environment"),
+        env=_named(entry.get("env"), f"{place}.env", "cannot be set in an environment"),
     )
 
 
@@ -131,5 +131,5 @@ def _named(entries: Mapping[str, Any] | None, place: str, use: str) -> dict[str,
     found = {str(key): str(value) for key, value in (entries or {}).items()}
     for key, value in found.items():
         if not key or "=" in key or "\0" in key + value:
-            raise ConfigError(f"{place}: {key!r} cannot {use}", hint="LETTERS: text")
+            raise ConfigError(f"{place}: {key!r} {use}", hint="LETTERS: text")
     return found

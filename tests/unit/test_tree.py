@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,7 +262,10 @@ def test_folders_may_be_as_deep_as_the_system_lets_them(root: Path, monkeypatch:
         os.chdir("d")
     Path("f").write_text("deep")
     os.chdir(root)
-    assert len(read(root, ".")) == depth + 1
+    try:
+        assert len(read(root, ".")) == depth + 1
+    finally:  # pytest itself cannot go so deep when it clears up
+        subprocess.run(["rm", "-rf", str(root / "d")], check=True)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\udcff\udcfe", "\x1b[2J", " ", "*", "[", "a\\b", "é", "-"])
