@@ -3,11 +3,8 @@
 import shlex
 from collections.abc import Iterator, Mapping
 
-from .dockerfile import Instruction, expand, image_stages
+from .dockerfile import DECIDED, Instruction, expand, image_stages
 from .evidence import Declared
-
-# What the tasks decide for each build: a label with one of them is not the Dockerfile's own.
-_DECIDED = ("VERSION", "REVISION")
 
 
 def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
@@ -16,7 +13,8 @@ def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
     What holds a variable that only BuildKit knows is left out.
     """
     stages, base = image_stages(text, stage)
-    known = {name: value for name, value in args.items() if name not in _DECIDED}
+    # A label with what each build decides is not the Dockerfile's own.
+    known = {name: value for name, value in args.items() if name not in DECIDED}
     for instruction in _global_args(text):
         _learn(instruction, known, args)
     user = stop_signal = None
@@ -61,7 +59,7 @@ def _global_args(text: str) -> Iterator[Instruction]:
 def _learn(instruction: Instruction, known: dict[str, str], args: Mapping[str, str]) -> None:
     for name, written in _pairs(instruction.value):
         value = expand(written, known)
-        if instruction.name == "ARG" and (name in args or name in _DECIDED):
+        if instruction.name == "ARG" and (name in args or name in DECIDED):
             continue
         if value is None:
             known.pop(name, None)

@@ -23,6 +23,8 @@ _FLAG_QUOTES = re.compile(r"""\\(.)|'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\"""")
 _PORT = re.compile(r"([0-9]{1,5})(?:-[0-9]{1,5})?")
 _LAST_PORT = 65535
 LONGEST = 4096  # letters of a variable; each may repeat those before it, and forty of them fill any memory
+DECIDED = frozenset({"VERSION", "REVISION"})
+"""The build arguments whose value the tasks decide for each build: its default says nothing of one."""
 _MOUNT_ID = re.compile(r"\bid=([^,\s]+)")
 
 

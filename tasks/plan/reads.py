@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .dockerfile import (
+    DECIDED,
     LONGEST,
     Instruction,
     Stage,
@@ -109,10 +110,13 @@ def _before_stages(
     """Return the values of what the first stage's FROM knows, and the names whose value cannot be told."""
     known = {name: args.get(name, value) for name, value in automatic.items()}
     unsure: set[str] = set()
+    decided = DECIDED - args.keys()
     for instruction in itertools.takewhile(lambda one: one.name != "FROM", instructions(text)):
         for word in _words(instruction.value) if instruction.name == "ARG" else ():
             name, equals, default = word.partition("=")
-            if name in args:
+            if name in decided:
+                unsure.add(name)
+            elif name in args:
                 known[name] = args[name]
             elif equals:
                 value = None if _mentions(default, unsure) else expand(default, known)

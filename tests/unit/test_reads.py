@@ -112,6 +112,8 @@ ALWAYS = {
     + "FROM $A40",
     "a base of a piece of a variable": "ARG X=ab\nFROM ${X#a}",
     "a base in odd quotes": 'FROM a"b"',
+    "a stage that the version chooses": "ARG VERSION=dev\nFROM a AS s-dev\nCOPY a /\nFROM a AS s-1\nFROM s-$VERSION",
+    "a stage that the revision chooses": "ARG REVISION=a\nARG X=s-${REVISION}\nFROM a AS s-a\nFROM $X",
     "a copy from a variable": "ARG X=a\nFROM b\nCOPY --from=$X /a /",
     "a mount from a variable": "FROM a\nRUN --mount=from=$X,target=/x true",
     "a heredoc that may be none": "FROM a\nRUN echo # don't <<EOT\nCOPY a /",
@@ -196,6 +198,11 @@ REACHED = {
 def test_stages_and_images_are_found_as_buildkit_finds_them(text: str, sources: str, images: str) -> None:
     found = read(text)
     assert (found.sources, found.images, found.always) == (tuple(sources.split()), tuple(images.split()), "")
+
+
+def test_a_version_that_the_settings_give_chooses_a_stage() -> None:
+    text = "ARG VERSION=dev\nFROM x AS s-dev\nFROM y AS s-1\nCOPY a /\nFROM s-$VERSION"
+    assert read(text, args={"VERSION": "1"}).sources == ("a",)
 
 
 def test_an_argument_wins_over_the_platform() -> None:
