@@ -10,7 +10,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-_DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
+# Go's unicode.IsSpace, which is not what str.isspace says: that has \x1c to \x1f, too.
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVES = frozenset({"syntax", "escape", "check"})  # any other line ends them
 # A word of its own, as in BuildKit: neither `$((1<<3))` nor text in quotes opens one.
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)(['\"]?)([^\s<'\"]+)\2(?!\S)")
 _QUOTED = re.compile(r"""(?<!<<)(?<!<<-)(?:'[^']*'|"(?:\\.|[^"\\])*")""")
@@ -54,7 +57,7 @@ def instructions(text: str) -> tuple[Instruction, ...]:
 
 
 def _instructions(text: str) -> Iterator[Instruction]:
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
     escape = _escape(lines)
     number = 0
     while number < len(lines):
@@ -98,8 +101,9 @@ def heredocs_are_plain(instruction: Instruction) -> bool:
 
 def _escape(lines: list[str]) -> str:
     for line in lines:
-        found = _DIRECTIVE.fullmatch(line.strip())
-        if not found:
+        words = line.lstrip(SPACES)
+        found = _DIRECTIVE.fullmatch(words[1:].lstrip(SPACES)) if words.startswith("#") else None
+        if not found or found[1].lower() not in _DIRECTIVES:
             break
         if found[1].lower() == "escape":
             return found[2]
@@ -110,16 +114,18 @@ def _join(lines: list[str], number: int, escape: str) -> tuple[str, int]:
     """Return an instruction, and the number of the line after it; a word may go on in the next line."""
     parts: list[str] = []
     while number < len(lines):
-        line = lines[number].rstrip()
+        line = lines[number]
         number += 1
-        if line.lstrip().startswith("#") or not line:
+        words = line.lstrip(SPACES)
+        if not words or words.startswith("#"):
             if parts:
                 continue  # a comment or nothing between continuation lines
             return "", number
-        if not line.endswith(escape) or line.endswith(escape * 2):
+        ahead = line.rstrip("\t ")  # nothing else may stand behind an escape that joins lines
+        if not ahead.endswith(escape) or ahead.endswith(escape * 2):
             parts.append(line)
             break
-        parts.append(line.removesuffix(escape))
+        parts.append(ahead.removesuffix(escape))
     return re.sub(r"\s+", " ", "".join(parts)).strip(), number
 
 
