@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 # Go's unicode.IsSpace, which is not what str.isspace says: that has \x1c to \x1f, too.
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})  # any other line ends them
 # A word of its own, as in BuildKit: neither `$((1<<3))` nor text in quotes opens one.
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)(['\"]?)([^\s<'\"]+)\2(?!\S)")
 _QUOTED = re.compile(r"""(?<!<<)(?<!<<-)(?:'[^']*'|"(?:\\.|[^"\\])*")""")
 # With any of these, it takes BuildKit to say which word the heredoc is.
-_UNSURE = re.compile(r"['\"\\]|\$\{[^}]*[\s$]")
+_UNSURE = re.compile(r"['\"\\\x1c-\x1f]|\$\{[^}]*[\s$]")
 _HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
 _VARIABLE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?)([-+])([^}]*))?\})")
-_FLAG = re.compile(r"""\s*(--(?:\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"\\])*)(?!\S)""")
+_FLAG = re.compile(r"""\s*(--(?:\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"\\])*)(?!\S)""", re.ASCII)
 _FLAG_QUOTES = re.compile(r"""\\(.)|'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\"""")
 _PORT = re.compile(r"([0-9]{1,5})(?:-[0-9]{1,5})?")
 _LAST_PORT = 65535
@@ -71,7 +72,7 @@ def _instructions(text: str) -> Iterator[Instruction]:
                 while number < len(lines) and (lines[number].lstrip("\t") if dash else lines[number]) != end:
                     number += 1
                 number += 1
-        yield Instruction(start + 1, name.upper(), value.strip())
+        yield Instruction(start + 1, name.upper(), value.strip(SPACES))
 
 
 def stages(text: str) -> tuple[Stage, ...]:
@@ -86,7 +87,7 @@ def stages(text: str) -> tuple[Stage, ...]:
 
 
 def _stage(instruction: Instruction) -> Stage:
-    words = [word for word in instruction.value.split() if not word.startswith("--")]
+    words = [word for word in words_of(instruction.value) if not word.startswith("--")]
     name = words[2].lower() if len(words) > 2 else ""  # noqa: PLR2004 - FROM image AS name
     return Stage(name, words[0].strip("\"'") if words else "")
 
@@ -126,7 +127,12 @@ def _join(lines: list[str], number: int, escape: str) -> tuple[str, int]:
             parts.append(line)
             break
         parts.append(ahead.removesuffix(escape))
-    return re.sub(r"\s+", " ", "".join(parts)).strip(), number
+    return " ".join(words_of("".join(parts).strip(SPACES))), number
+
+
+def words_of(text: str) -> list[str]:
+    """Split at BuildKit's blanks alone: a name may hold any other space."""
+    return [word for word in _BLANKS.split(text) if word]
 
 
 def references(text: str, args: Mapping[str, str] | None = None) -> tuple[str, ...]:

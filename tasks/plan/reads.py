@@ -23,6 +23,7 @@ from .dockerfile import (
     instructions,
     split_flags,
     stages,
+    words_of,
 )
 from .platforms import Platform
 
@@ -36,6 +37,7 @@ _SYNTAX = re.compile(r"\ufeff?(?:#!.*\n)?(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*
 # Neither the name of a stage nor that of an image has anything else.
 _ODD_NAME = re.compile(r"[^\w.:/@+-]", re.ASCII)
 _ODD_SOURCE = re.compile(r"[$\\`'\"\s]|<<")
+_ODD_SPACE = re.compile(r"[^\S ]")
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEXT = re.compile(r"\d*<<-?[^<>\s'\"$\\]+")
 """A source that stands in the Dockerfile itself."""
@@ -93,6 +95,11 @@ def _foreign(text: str, args: Mapping[str, str]) -> str:
             return f"the instruction {one.name} is not known here"
         if not heredocs_are_plain(one):
             return f"the heredoc in line {one.line} is not plain text"
+        # BuildKit splits flags byte by byte, and arguments at any space of Unicode.
+        if any(not flag.isascii() for flag in flags(_triggered(one) if one.name == "ONBUILD" else one)):
+            return f"the flags in line {one.line} are not plain text"
+        if one.name == "ARG" and _ODD_SPACE.search(one.value):
+            return f"the spaces in line {one.line} are not plain"
     return ""
 
 
@@ -248,9 +255,9 @@ def _json_words(text: str) -> list[str]:
 
 def _words(text: str) -> list[str]:
     try:
-        return shlex.split(text, posix=True) if "\\" not in text else text.split()
+        return shlex.split(text, posix=True) if "\\" not in text else words_of(text)
     except ValueError:  # a quote that never ends: BuildKit says so
-        return text.split()
+        return words_of(text)
 
 
 def is_pattern(source: str) -> bool:

@@ -77,6 +77,9 @@ WHOLE = {
     "a mount's variable": "RUN --mount=source=$X,target=/x true",
     "a mount's type": "RUN --mount=type=$X,target=/x true",
     "a mount's quotes within": 'RUN --mount=source=\\"a\\",target=/x true',
+    "a name with a no-break space": "COPY a\u00a0b /",
+    "a name with a wide space": "COPY a\u3000b /",
+    "a folder with a wide space": "COPY a\u2003b/ /",
     "ONBUILD": "ONBUILD COPY a /",
 }
 
@@ -114,9 +117,13 @@ ALWAYS = {
     "a base in odd quotes": 'FROM a"b"',
     "a stage that the version chooses": "ARG VERSION=dev\nFROM a AS s-dev\nCOPY a /\nFROM a AS s-1\nFROM s-$VERSION",
     "a stage that the revision chooses": "ARG REVISION=a\nARG X=s-${REVISION}\nFROM a AS s-a\nFROM $X",
+    "a flag that BuildKit splits": "FROM a\nCOPY --from=b\u00a0c /a /",
+    "a mount of an odd name": "FROM a\nRUN --mount=source=\u00e0,target=/x true",
+    "arguments beside an odd space": "ARG B=x\nARG V=a\u00a0B=b\nFROM $B",
     "a copy from a variable": "ARG X=a\nFROM b\nCOPY --from=$X /a /",
     "a mount from a variable": "FROM a\nRUN --mount=from=$X,target=/x true",
     "a heredoc that may be none": "FROM a\nRUN echo # don't <<EOT\nCOPY a /",
+    "a heredoc behind a separator": "FROM a\nRUN x\x1c<<EOT\nCOPY a /",
     "a heredoc in what comes later": "FROM a\nONBUILD RUN <<EOT\nFROM b\nEOT",
     "nothing": "",
 }  # fmt: skip
