@@ -137,7 +137,7 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
             hint="copy it in: what is built must be what is committed",
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # a heredoc keeps the ends of its lines
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{service.dockerfile} is not UTF-8 text: {error.reason} at byte {error.start}", hint="save it as UTF-8"

@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
             raise ConfigError(f"{path.name} is no regular file", hint="put a file of text there")
         if kind.st_size > LARGEST:
             raise ConfigError(f"{path.name} has {kind.st_size} bytes", hint=f"at most {LARGEST}")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()  # with the line ends that are there
     except FileNotFoundError:
         if os.path.lexists(path):
             raise ConfigError(f"{path.name} points to a file that is not there", hint="put a file there") from None

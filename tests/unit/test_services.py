@@ -111,6 +111,11 @@ def test_a_dockerfile_is_read_as_it_is(repo: Repo) -> None:
     assert read_dockerfile(*only(repo)) == "FROM scratch\n# ä\n"
 
 
+def test_a_dockerfile_keeps_the_ends_of_its_lines(repo: Repo) -> None:
+    (repo.root / "services/agent/Dockerfile").write_bytes(b"FROM a\r\nRUN <<E\r\nx\ry\r\nE\r\n")
+    assert read_dockerfile(*only(repo)) == "FROM a\r\nRUN <<E\r\nx\ry\r\nE\r\n"
+
+
 def test_a_link_within_the_repository_is_followed(repo: Repo) -> None:
     path = repo.root / "services/agent/Dockerfile"
     path.unlink()
