@@ -21,7 +21,7 @@ from .plan.reads import Reads, reads
 from .plan.scope import Scope
 from .plan.targets import Source
 from .services import Repository, Service, join, read_dockerfile
-from .texts import read_text
+from .texts import leads_out, read_text
 
 _DIGEST = "@sha256:"
 
@@ -157,7 +157,14 @@ class Marks:
 
         One of its own counts even if it is empty.
         """
-        own, shared = (_text(self.repository.root / path) for path in self._ignore_files(service))
+        paths = [self.repository.root / path for path in self._ignore_files(service)]
+        own, shared = map(_text, paths)
+        counts = paths[own is None]
+        if leads_out(counts.parent, counts.name):
+            raise ConfigError(
+                f"{counts.relative_to(self.repository.root)} is a link out of its folder, which BuildKit ignores",
+                hint="put a file there, or link within the folder",
+            )
         return own, (shared or "") if own is None else own
 
     def _ignore_files(self, service: Service) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import ConfigError
+from .texts import leads_out
 
 # Platforms that a task of their own builds every service for: no service can have their names.
 RESERVED = frozenset({"amd64", "arm64"})
@@ -135,6 +136,11 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
         raise ConfigError(
             f"{service.dockerfile} lies outside the repository, at {path.resolve()}",
             hint="copy it in: what is built must be what is committed",
+        )
+    if leads_out(path.parent, path.name):
+        raise ConfigError(
+            f"{service.dockerfile} is a link out of its folder, which BuildKit does not follow",
+            hint="put a file there, or link within the folder",
         )
     try:
         text = path.read_bytes().decode()  # a heredoc keeps the ends of its lines

@@ -38,6 +38,28 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path.name} cannot be read: {error}", hint="make it a file that you may read") from error
 
 
+def leads_out(folder: Path, name: str) -> bool:
+    """Return whether a link on the way to a file leads out of a folder, from which BuildKit follows none.
+
+    A link that is absolute, or that leaves and comes back, is out, too.
+    """
+    place, waiting = folder, [*reversed(Path(name).parts)]
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            if place == folder:
+                return True
+            place = place.parent
+        elif (place / part).is_symlink():
+            target = (place / part).readlink()
+            if target.is_absolute():
+                return True
+            waiting += reversed(target.parts)
+        else:
+            place /= part
+    return False
+
+
 class Respelled(int):
     """A number that YAML 1.1 reads out of other words than its own: 0755 is 493 there, and 1:30 is 90."""
 

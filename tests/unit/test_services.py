@@ -116,10 +116,10 @@ def test_a_dockerfile_keeps_the_ends_of_its_lines(repo: Repo) -> None:
     assert read_dockerfile(*only(repo)) == "FROM a\r\nRUN <<E\r\nx\ry\r\nE\r\n"
 
 
-def test_a_link_within_the_repository_is_followed(repo: Repo) -> None:
+def test_a_link_within_the_folder_is_followed(repo: Repo) -> None:
     path = repo.root / "services/agent/Dockerfile"
-    path.unlink()
-    path.symlink_to("../indexer/Dockerfile")
+    path.rename(path.with_name("other"))
+    path.symlink_to("other")
     assert read_dockerfile(*only(repo)) == "FROM scratch\n"
 
 
@@ -141,10 +141,11 @@ def _outside(path: Path) -> None:
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.symlink_to("/dev/null"), "is a special file"),
         (_outside, "lies outside the repository"),
+        (lambda path: path.symlink_to("../indexer/Dockerfile"), "is a link out of its folder"),
         (lambda path: path.write_bytes(b"FROM a\n\xff"), "is not UTF-8 text: invalid start byte at byte 7"),
         (lambda path: path.symlink_to("Dockerfile"), "cannot be read: Too many levels of symbolic links"),
     ],
-    ids=["missing", "empty", "pipe", "folder", "device", "outside", "not UTF-8", "loop"],
+    ids=["missing", "empty", "pipe", "folder", "device", "outside", "another folder", "not UTF-8", "loop"],
 )
 def test_a_dockerfile_that_cannot_be_built_from_is_named(
     repo: Repo, make: Callable[[Path], object], words: str
