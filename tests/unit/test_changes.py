@@ -210,12 +210,12 @@ def test_other_names_of_files_than_before(branch: Repo) -> None:
 
 
 def test_a_dockerfile_that_is_a_link_counts_with_what_it_leads_to(branch: Repo) -> None:
-    branch.write("common/agent.txt", f"{PINNED}\n")
+    branch.write("services/agent/real.txt", f"{PINNED}\n")
     (branch.root / "services/agent/Dockerfile").unlink()
-    (branch.root / "services/agent/Dockerfile").symlink_to("../../common/agent.txt")
+    (branch.root / "services/agent/Dockerfile").symlink_to("real.txt")
     branch.commit()
     assert told(branch, "HEAD") == {}
-    branch.write("common/agent.txt", f"{PINNED}\nUSER 1\n")
+    branch.write("services/agent/real.txt", f"{PINNED}\nUSER 1\n")
     assert told(branch, "HEAD") == {"agent": ("its Dockerfile changed",)}
     branch.write("shared/text", "other\n")
     assert told(branch, "HEAD") == {"agent": ("its Dockerfile changed",)}
