@@ -94,14 +94,25 @@ def _explained(text: str) -> None:
     assert all(line.startswith("  ") for line in lines[1:-1]), text
 
 
-# The words of each command line: None is a value, which must not look like an option.
-_GIT = {
-    ("rev-parse", "--short", "HEAD"): False,
-    ("describe", "--tags", "--always", "--dirty"): False,
-    ("log", "-1", "--format=%H %cI", "--"): True,
-    ("status", "--porcelain", "--"): True,
-    ("status", "--porcelain", "-z", "--untracked-files=normal"): False,
-}
+# What git is asked, without the values that stand behind `--`.
+_GIT = (
+    ("rev-parse", "--short", "HEAD"),
+    ("rev-parse", "--is-shallow-repository"),
+    ("rev-parse", "--git-path", "index"),
+    ("describe", "--tags", "--always", "--dirty"),
+    ("status", "--porcelain", "-z", "--untracked-files=normal"),
+    ("ls-files", "--stage", "-z"),
+    ("ls-files", "--others", "--exclude-standard", "-z"),
+    (
+        *("-c", "log.showRoot=true", "log", "-z", "--format=%H %cI %P", "--raw", "--no-renames", "--relative"),
+        *("-c", "--full-history", "--ignore-submodules=none", "--no-ext-diff", "--no-show-signature", "--no-notes"),
+        *("HEAD", "--"),
+    ),
+    (
+        *("diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--no-ext-diff"),
+        *("--ignore-submodules=none", "HEAD", "--"),
+    ),
+)
 
 
 def no_option_of_a_value(argv: Sequence[str]) -> None:
@@ -111,8 +122,8 @@ def no_option_of_a_value(argv: Sequence[str]) -> None:
     if program == "git":
         assert argv[1] == "-C", argv
         assert argv[2].startswith("/"), argv
-        fixed = next(words for words in _GIT if tuple(argv[3 : 3 + len(words)]) == words)
-        assert len(argv) == 3 + len(fixed) + _GIT[fixed], argv
+        asked = tuple(argv[3:])
+        assert any(asked == words or (words[-1] == "--" and asked[: len(words)] == words) for words in _GIT), argv
         return
     assert program == "docker", argv
     words = iter(argv[1:])
