@@ -125,7 +125,7 @@ def no_option_of_a_value(argv: Sequence[str]) -> None:
         asked = tuple(argv[3:])
         assert any(asked == words or (words[-1] == "--" and asked[: len(words)] == words) for words in _GIT), argv
         return
-    assert program == "docker", argv
+    assert program in {"docker", "docker-buildx"}, argv
     words = iter(argv[1:])
     for word in words:
         if word in {"--builder", "--metadata-file"}:
