@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from . import style
 from .drawing import MARKS, Drawing
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 _DRAWN = 150  # services whose steps are drawn: those that took longest
 _FEW = 15  # services; of more only those that did something are told at once
@@ -45,11 +46,12 @@ def render(record: Mapping[str, Any]) -> str:
     css = f"{_text('page.css')}:root {{ --stride: {stride:.4f}% }}\n"
     # By its checksum this one style is allowed, and no other: not even one that a hostile name might bring.
     checksum = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return _environment().get_template("page.html").render(css=css, checksum=checksum, **_view(run))
+    return load().render(css=css, checksum=checksum, **_view(run))
 
 
-def _environment() -> "Environment":
-    # Imported late: only who makes a page pays for it.
+@cache
+def load() -> "Template":
+    """Return the page's template, compiled: that takes ten times as long as a page."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -66,7 +68,7 @@ def _environment() -> "Environment":
     )
     made.filters.update(brief=_brief, duration=style.duration, grown=style.growth, name=_name)
     made.filters.update(percent=style.percent, size=style.megabytes)
-    return made
+    return made.get_template("page.html")
 
 
 def _text(name: str) -> str:

@@ -17,11 +17,18 @@ _HEADS = ("service", "state", "seconds", "size", "because", "image", "digest")
 
 @contextmanager
 def at_hand() -> Iterator[None]:
-    """Load what draws the table while something else is waited for."""
-    loading = Thread(target=grid.load, daemon=True)
+    """Load what draws the table and the page, which takes a quarter of a second, while something else is waited for."""
+    loading = Thread(target=_load, daemon=True)
     loading.start()
     yield
     loading.join()
+
+
+def _load() -> None:
+    grid.load()
+    from . import page
+
+    page.load()
 
 
 def show(outcomes: Sequence[Outcome], budgets: Mapping[str, int]) -> None:
