@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 
 def moved(run: "Run", services: "Sequence[str]") -> "Collection[str]":
-    """Return the services of which files changed while they were built, and say so: BuildKit may have read either."""
+    """Return the services of which files changed while they were built: BuildKit may have read either.
+
+    Of an image that stays here the record remembers it, and this says so.
+    """
     try:
         found = run.draft.moved(services)
     except ConfigError:  # a file that went, or is being written
         found = tuple(services)
-    for service in found:
+    for service in found if run.store is not None else ():
         style.note(f"a file of {service} changed while it was built; the next container-build builds it again")
     return found
 

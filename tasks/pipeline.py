@@ -90,6 +90,7 @@ def _run(run: Run, recording: Recording) -> None:
     outcomes = recording.outcomes
     outcomes |= {target.service: _waiting(target) for target in run.outline.targets}
     interrupted = None
+    moved: list[str] = []
     for verdicts in decided(run, seen):
         outcomes |= {target.service: _current(run, target, verdicts) for target in _among(run, verdicts)}
         stale = [service for service, verdict in verdicts.items() if not verdict.current]
@@ -101,7 +102,7 @@ def _run(run: Run, recording: Recording) -> None:
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
             plan = _plan(run.draft, stale)
             interrupted = _build(run, plan, seen, outcomes)
-            moved = keeping.moved(run, stale)
+            moved += keeping.moved(run, stale)
             for target in plan.targets:
                 service = target.service
                 outcomes[service] = keeping.kept(run, target, outcomes[service], moved=service in moved)
@@ -111,6 +112,11 @@ def _run(run: Run, recording: Recording) -> None:
     if interrupted is not None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
+    if moved and run.store is None:  # no record can help: others read what a registry has
+        raise PushError(
+            f"files of {', '.join(moved)} changed while it was pushed, and the registry may have either state",
+            hint=f"inv container-push --no-cache --services {','.join(moved)}",
+        )
     style.say(_next_command(run))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from threading import Timer
 
 import pytest
 
@@ -35,6 +36,19 @@ def test_every_tag_arrives_with_both_platforms(tiny: Repo, registry: str) -> Non
             for entry in _index(registry, f"team/{name}", "latest")["manifests"]
         }
         assert {"linux/amd64", "linux/arm64"} <= platforms
+
+
+def test_files_that_change_while_they_are_pushed_are_an_error_that_names_its_mend(tiny: Repo, registry: str) -> None:
+    tiny.service("one", "COPY services/one/word /word", "RUN sleep 8")
+    tiny.write(".gitignore", ".container/\n")
+    tiny.commit()
+    later = Timer(5, lambda: tiny.write("services/one/word", "changed\n"))
+    later.start()
+    pushed = tiny.inv("container-push", "--registry", f"{registry}/team")
+    later.join()
+    pushed.fails(5, "files of one changed while it was pushed", "inv container-push --no-cache --services one")
+    tiny.write("services/one/word", "one\n")
+    tiny.inv("container-push", "--registry", f"{registry}/team", "--no-cache", "--services", "one").ok()
 
 
 def test_a_work_tree_that_is_not_clean_is_refused(tiny: Repo, registry: str) -> None:
