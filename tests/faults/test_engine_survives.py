@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from tasks.engine import cache
-from tasks.engine.machine import buildkitd, mounts, packages, processes, registry
+from tasks.engine.machine import buildkitd, mounts, packages, private, processes, records, registry
 from tasks.errors import EngineError
 from tests.support import TASKS_PY, Repo, Result, environment
 
@@ -197,6 +197,36 @@ def test_down_stops_all_and_up_finds_the_images_again(running: Machine) -> None:
     assert mounts.below(running.home) == []
     running.setup().ok()
     assert "2" in running.docker("images", "--format", "{{.Tag}}", "kept")
+
+
+def test_what_a_builder_can_no_longer_read_goes_without_the_images(
+    running: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of dockerd's log is written here: the thousands of steps that it takes would need ten minutes."""
+    for number in range(3):
+        running.repo.write("services/one/Dockerfile", f"FROM scratch\nCOPY tasks.py /{number}\n")
+        running.docker(
+            "build",
+            "--tag",
+            f"kept:{number}",
+            "--file",
+            f"{running.repo.root}/services/one/Dockerfile",
+            str(running.repo.root),
+        )
+    running.setup("--down").ok()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(running.home))
+    place = private.layout()
+    unreadable = running.home / "dockerd.log"
+    unreadable.write_text('level=info msg="Daemon has completed initialization"\ncontext deadline exceeded\n')
+    assert records.are_too_many(unreadable)
+    assert not records.are_too_many(place.log), "this one has listened"
+    records.drop(place)
+    running.setup().ok()
+    assert records.release(place) >= 3
+    assert records.release(place) == 0
+    assert set(running.docker("images", "--format", "{{.Tag}}", "kept").split()) == {"0", "1", "2"}
+    running.docker("create", "--name", "of-kept", "kept:1", "/x")
+    assert "Build Cache 0" in running.docker("system", "df", "--format", "{{.Type}} {{.TotalCount}}")
 
 
 def test_pidfiles_that_name_somebody_else_neither_stop_nor_harm_anyone(stopped: Machine) -> None:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engine.machine import bridge, disk, emulation, findings, mounts, private, reach, registry, release_builder
+from tasks.engine.machine import (
+    bridge,
+    disk,
+    emulation,
+    findings,
+    mounts,
+    private,
+    reach,
+    records,
+    registry,
+    release_builder,
+)
 from tasks.engine.machine.reach import Reach
 from tasks.errors import EngineError
 
@@ -87,6 +98,25 @@ def test_the_last_words_of_a_daemon_are_its_error(tmp_path: Path) -> None:
     log.write_text("one\ntwo\n", encoding="utf-8")
     assert private.last_words(log) == "two"
     assert private.last_words(tmp_path / "none") == "it said nothing"
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ('msg="Daemon has completed initialization"\nmsg="stopping"\ncontext deadline exceeded', True),
+        ('msg="Daemon has completed initialization"\nmsg="API listen on /s"\ncontext deadline exceeded\n', False),
+        ('msg="Starting up"\ncontext deadline exceeded\n', False),
+        ('msg="Daemon has completed initialization"\nlevel=fatal msg="no room"\n', False),
+        ("", False),
+    ],
+    ids=["before it listened", "after", "before its builder", "another reason", "nothing"],
+)
+def test_a_builder_that_cannot_read_its_records_is_known_by_dockerds_last_line(
+    tmp_path: Path, log: str, expected: bool
+) -> None:
+    (tmp_path / "log").write_text(log)
+    assert records.are_too_many(tmp_path / "log") is expected
+    assert not records.are_too_many(tmp_path / "none")
 
 
 def test_the_registry_listens_on_the_loopback_only() -> None:

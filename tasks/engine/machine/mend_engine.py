@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from .. import cache
-from . import choice, disk, packages, plugin, private, processes, reach
+from . import choice, disk, packages, plugin, private, processes, reach, records
 from .findings import Finding, Say, State, changed, doing, ok, warning
 
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
@@ -27,7 +27,7 @@ def engine(say: Say) -> reach.Engine:
             raise EngineError(reason, hint=way_out)
         case choice.Start(socket=socket):
             say(doing("engine", f"none answers at {found.endpoint}: starting a private one"))
-            started = private.ensure_started(socket)
+            started = _started(socket, say)
             elsewhere = socket != found.socket
             if elsewhere:
                 _use(socket)
@@ -37,6 +37,21 @@ def engine(say: Say) -> reach.Engine:
         case choice.Use():
             say(_described(found))
             return found
+
+
+def _started(socket: Path, say: Say) -> reach.Engine:
+    """Start the private engine; where its builder has more records than it can read, once more without them."""
+    place = private.layout()
+    try:
+        return private.ensure_started(socket)
+    except EngineError:
+        if private.running() or not records.are_too_many(place.log):
+            raise
+    say(doing("engine", "its builder kept more cached steps than it can read at a start: they go, images stay"))
+    records.drop(place)
+    started = private.ensure_started(socket)
+    records.release(place)
+    return started
 
 
 def client(say: Say) -> bool:
