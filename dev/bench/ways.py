@@ -132,26 +132,26 @@ def limit(ground: Ground, platforms: Sequence[str]) -> Limit:
 
     Raises BenchError when they fail.
     """
-    definition = _definition(ground, platforms)
-    counted = {}
-    for language, service in (("go", GO_SERVICE), ("rust", RUST_SERVICE)):
-        target = definition["target"][service]
-        sign = "go.mod" if language == "go" else "Cargo.toml"
-        arguments = {
-            "ARCHITECTURES": " ".join(platform.rpartition("/")[2] for platform in platforms),
-            "SERVICES": " ".join(sorted(path.parent.name for path in ground.root.glob(f"services/*/{sign}"))),
-            "CHANGED": service,
-            "PROFILE": target["args"].get("PROFILE", "release"),
-        }
-        result = ground.root / ".container" / language
-        output = ("--target", f"{language}-times", "--output", f"type=local,dest={result}")
-        words = ("--file", "dev/bench/limit.Dockerfile", *_pairs("--build-arg", arguments), *output, ".")
-        _run(_build({**target, "platforms": platforms[:1]}, *words), ground)
-        cold, both = (float(line) for line in (result / "times").read_text(encoding="utf-8").split())
-        counted[language] = (cold, both - cold)
+    target = _definition(ground, platforms)["target"][RUST_SERVICE]
+    arguments = {
+        "ARCHITECTURES": " ".join(platform.rpartition("/")[2] for platform in platforms),
+        "GO_SERVICES": _services(ground, "go.mod"),
+        "GO_CHANGED": GO_SERVICE,
+        "RUST_SERVICES": _services(ground, "Cargo.toml"),
+        "RUST_CHANGED": RUST_SERVICE,
+        "PROFILE": target["args"].get("PROFILE", "release"),
+    }
+    result = ground.root / ".container/times"
+    output = ("--target", "times", "--output", f"type=local,dest={result}")
+    words = ("--file", "dev/bench/limit.Dockerfile", *_pairs("--build-arg", arguments), *output, ".")
+    _run(_build({**target, "platforms": platforms[:1]}, *words), ground)
     processors = len(os.sched_getaffinity(0))
-    return Limit(
-        cold=sum(cold for cold, _ in counted.values()) / processors,
-        go_line=counted["go"][1] / processors,
-        rust_line=counted["rust"][1] / processors,
+    (go, go_both), (rust, rust_both) = (
+        (float(line) / processors for line in (result / language).read_text(encoding="utf-8").split())
+        for language in ("go", "rust")
     )
+    return Limit(cold=go + rust, go_line=go_both - go, rust_line=rust_both - rust)
+
+
+def _services(ground: Ground, sign: str) -> str:
+    return " ".join(sorted(path.parent.name for path in ground.root.glob(f"services/*/{sign}")))
