@@ -54,8 +54,10 @@ def shelve(settings: "Settings", plan: "Plan") -> Shelf:
 
     targets = (*plan.targets, *plan.support)
     names = dict.fromkeys(name for target in targets for name in scopes(target.service, target.platforms))
-    bundle = trust.bundle(settings.ca, settings.root)
-    found, problems = caches.usable(plan.request.caches, tuple(names), settings.root, bundle)
+    asking = caches.Asking(
+        bundle=trust.bundle(settings.ca, settings.root), builder=settings.builder, limit=settings.jobs
+    )
+    found, problems = caches.usable(plan.request.caches, tuple(names), settings.root, asking)
     for problem in problems:
         style.note(style.safe(problem))
     if plan.request.classic and found:

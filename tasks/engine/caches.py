@@ -6,39 +6,68 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import PushError
 from ..plan.caches import Cache, Kind
-from . import registry
+from . import published, registry
 
 NEW = ".new"
+_LONGEST = 1  # bytes of a manifest: whether there is one is all that is asked
 _GHA = "ACTIONS_RUNTIME_TOKEN"
 _GHA_URLS = ("ACTIONS_RESULTS_URL", "ACTIONS_CACHE_URL")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How registries are asked."""
+
+    bundle: Path | None
+    """The authorities that this machine trusts."""
+    builder: str | None
+    limit: int
+    """Questions at once."""
+
+
 def usable(
-    caches: Sequence[Cache], scopes: Iterable[str], root: Path, bundle: Path | None
+    caches: Sequence[Cache], scopes: Sequence[str], root: Path, asking: Asking
 ) -> tuple[tuple[Cache, ...], tuple[str, ...]]:
-    """Return those that can be used, and of each other one why not.
+    """Return those that can be used, with the scopes that are there, and of each other one why not.
 
     A folder's scopes that are broken are removed: they would be in the way of every build to come.
     """
     found, problems = [], []
     for cache in caches:
-        problem = _problem(cache, scopes, root, bundle)
+        usable_one, problem = _tried(cache, scopes, root, asking)
         if problem:
             problems.append(f"the cache {cache} is left out: {problem}")
         else:
-            found.append(_known(cache, scopes, root) if cache.kind is Kind.LOCAL else cache)
+            found.append(usable_one)
     return tuple(found), tuple(problems)
 
 
-def _known(cache: Cache, scopes: Iterable[str], root: Path) -> Cache:
-    there = frozenset(scope for scope in scopes if (root / cache.place / scope).is_dir())
-    return replace(cache, ending=NEW, there=there)
+def _tried(cache: Cache, scopes: Sequence[str], root: Path, asking: Asking) -> tuple[Cache, str]:
+    problem = _problem(cache, scopes, root, asking.bundle)
+    if problem or cache.kind is Kind.GHA:
+        return cache, problem
+    if cache.kind is Kind.LOCAL:
+        there = frozenset(scope for scope in scopes if (root / cache.place / scope).is_dir())
+        return replace(cache, ending=NEW, there=there), ""
+    return _published(cache, scopes, root, asking)
+
+
+def _published(cache: Cache, scopes: Sequence[str], root: Path, asking: Asking) -> tuple[Cache, str]:
+    """Ask for every scope first: while BuildKit waits for the manifest of one, all builds of the engine wait."""
+    references = {scope: f"{cache.place}:{scope}" for scope in scopes}
+    answers = published.ask(
+        tuple(references.values()), root=root, builder=asking.builder, limit=asking.limit, longest=_LONGEST
+    )
+    if any(answer.silent for answer in answers.values()):
+        return cache, f"no answer within {published.PATIENCE:g} s"
+    there = frozenset(scope for scope, reference in references.items() if answers[reference].content is not None)
+    return replace(cache, there=there), ""
 
 
 def _problem(cache: Cache, scopes: Iterable[str], root: Path, bundle: Path | None) -> str:

@@ -112,7 +112,7 @@ def _get_index(registry: str) -> str:
 REGISTRIES: dict[str, tuple[str, Fault, str]] = {
     "is silent": ("", faulty.silent, "is left out: "),
     "is no registry": ("", faulty.page, "is left out: "),
-    "never answers for the cache": ("/manifests/one", faulty.silent, "without its caches: importing cache manifest"),
+    "never answers for the cache": ("/manifests/one", faulty.silent, "is left out: no answer within 10 s"),
     "refuses": ("/team/cache", faulty.status(401), ""),
     "cuts every connection to the cache": ("/team/cache", faulty.reset, ""),
     "is broken": ("/team/cache", faulty.status(500), ""),

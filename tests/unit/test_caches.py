@@ -15,6 +15,7 @@ from tasks.plan.platforms import Platform
 from tests.unit.samples import plan, source
 
 BOTH = (Platform.AMD64, Platform.ARM64)
+ASKING = shelf.Asking(bundle=None, builder=None, limit=2)
 ALL = (Cache(Kind.REGISTRY, "r.example/c"), Cache(Kind.GHA), Cache(Kind.LOCAL, ".container/cache"))
 
 
@@ -141,7 +142,7 @@ def test_a_folder_is_read_where_it_is_whole_and_removed_where_it_is_not(tmp_path
     (tmp_path / "c/escaping").mkdir()
     (tmp_path / "c/escaping/index.json").write_text(escaping, encoding="utf-8")
     names = ["good", "broken", "list", "none", "deep", "file", "link", "escaping", "new"]
-    found, problems = shelf.usable([LOCAL], names, tmp_path, None)
+    found, problems = shelf.usable([LOCAL], names, tmp_path, ASKING)
     assert not problems
     assert found[0].there == frozenset({"good"})
     assert found[0].destination("good") == "type=local,dest=c/good.new,mode=max,ignore-error=true"
@@ -177,6 +178,6 @@ def test_the_cache_of_github_is_used_where_an_action_has_handed_over_its_words(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found, problems = shelf.usable([Cache(Kind.GHA)], [], tmp_path, None)
+    found, problems = shelf.usable([Cache(Kind.GHA)], [], tmp_path, ASKING)
     assert bool(found) is used
     assert bool(problems) is not used
