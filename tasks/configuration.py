@@ -55,6 +55,13 @@ SETTINGS = (
     Setting(
         "reuse", "registry: pull what the registry has of the same fingerprint; none: build it.", "none", "registry"
     ),
+    Setting(
+        "cache",
+        "What builds read and write beside the builder's own cache: registry[=host/path], gha, local[=folder].",
+        "none",
+        "registry",
+        several=True,
+    ),
     Setting("jobs", "How many services build at once.", "twice the processors, at least 5", "4"),
 )
 SERVICE_SETTINGS = (

@@ -10,6 +10,7 @@ from . import sources
 from .engine import workspace
 from .engine.digests import Digests
 from .marks import Marks, on_disk
+from .plan import caches
 from .plan.bases import Origin
 from .plan.targets import Output, Plan, Request, Source, make_plan, support_name
 
@@ -133,6 +134,7 @@ def draft(
             ca=None if bundle is None else workspace.copy_bundle(settings.root, bundle),
             no_cache=settings.no_cache,
             pull=settings.pull,
+            caches=caches.parse(settings.cache, registry=settings.registry, source="cache"),
         ),
         pushed=tuple(chain(*_gathered(settings, repository, local=False))) if differ else (),
     )

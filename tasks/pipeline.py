@@ -21,6 +21,7 @@ from .plan.targets import REVISION_LABEL, Output
 from .recording import Recording, recorded
 from .report import progress, style, table
 from .services import read_dockerfile
+from .shelf import shelve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ def _is_engine(settings: "Settings", output: Output) -> bool:
     """Whether it is the engine itself that builds; asked only where it matters."""
     from .engine import buildx
 
-    return output is Output.PUSH and buildx.inspect(settings.builder).driver == "docker"
+    return (output is Output.PUSH or bool(settings.cache)) and buildx.inspect(settings.builder).driver == "docker"
 
 
 def _definition(plan: "Plan") -> str:
@@ -165,9 +166,11 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
     """Build, put into ``outcomes`` what comes of it, and return who ended it, if somebody did."""
     from .engine import buildx
 
-    settings, definition = run.settings, _definition(plan)
+    settings = run.settings
     seen.room.result()
     demands.require_platforms(plan, settings, run.engine)
+    shelf = shelve(settings, plan)
+    definition = _definition(shelf.plan)
     with progress.display(settings.progress, plan.services) as display, table.at_hand():
         try:
             buildx.build(
@@ -182,11 +185,13 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
                     known=lambda: {reference: image.id for reference, image in seen.stored.result().items()},
                     failed=[one.service for one in failed(list(outcomes.values()))],
                     provenance=run.store is None,
+                    plain=_definition(shelf.plain) if shelf.caches else None,
                 ),
             )
         except Interrupted as error:
             return error
         finally:
+            shelf.put(display.outcomes)
             for one in display.outcomes:
                 outcomes[one.service] = replace(one, because=one.because or outcomes[one.service].because)
     if none_began(display.outcomes):

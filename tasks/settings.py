@@ -44,6 +44,8 @@ class Settings:
     ca: str
     """``auto`` (the machine's own bundle), ``none``, or the path of one."""
     builder: str | None
+    cache: tuple[str, ...]
+    """The caches that builds read and write beside the builder's own, each with its place."""
     jobs: int
     progress: str
     reuse: bool
@@ -92,6 +94,7 @@ def load(
         mirror=None if mirror is None else names.check_registry(mirror, source=mirror_source),
         ca=_not_empty(*read.first("ca", default="auto"), hint="auto, none, or a file"),
         builder=_builder(*read.optional("builder")),
+        cache=_cache(*read.first("cache", default="none"), registry=registry),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
         reuse=_reuse(read),
@@ -240,6 +243,13 @@ def _choice(text: str, source: str) -> str:
     if text not in PROGRESS:
         raise ConfigError(f"{source}: {text!r} is not a kind of progress", hint=f"choose from {', '.join(PROGRESS)}")
     return text
+
+
+def _cache(text: str, source: str, *, registry: str) -> tuple[str, ...]:
+    from .plan import caches, names
+
+    words = names.split_list(text, source=source)
+    return tuple(map(str, caches.parse(words, registry=registry, source=source)))
 
 
 def _reuse(read: _Reader) -> bool:

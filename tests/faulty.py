@@ -32,7 +32,7 @@ class Answer:
     body: bytes
 
 
-Fault = Callable[["_Handler", Answer], None]
+Fault = Callable[["Handler", Answer], None]
 
 
 @dataclass
@@ -52,7 +52,9 @@ class Faulty:
         return self
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Asks the real registry, and hands on what it answers, or what a fault makes of it."""
+
     protocol_version = "HTTP/1.1"
     faulty: Faulty
 
@@ -98,13 +100,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def silent(handler: _Handler, answer: Answer) -> None:
+def silent(handler: Handler, answer: Answer) -> None:
     """Never answer."""
     handler.faulty.over.wait()
     handler.close_connection = True
 
 
-def stuck(handler: _Handler, answer: Answer) -> None:
+def stuck(handler: Handler, answer: Answer) -> None:
     """Begin to answer, and never go on."""
     handler.send_response(answer.status)
     for key, value in answer.headers.items():
@@ -119,7 +121,7 @@ def stuck(handler: _Handler, answer: Answer) -> None:
     silent(handler, answer)
 
 
-def drip(handler: _Handler, answer: Answer) -> None:
+def drip(handler: Handler, answer: Answer) -> None:
     """Send a byte a second."""
     handler.send_response(answer.status)
     handler.send_header("Content-Length", str(len(answer.body)))
@@ -132,14 +134,14 @@ def drip(handler: _Handler, answer: Answer) -> None:
     handler.close_connection = True
 
 
-def reset(handler: _Handler, answer: Answer) -> None:
+def reset(handler: Handler, answer: Answer) -> None:
     """Cut the connection."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True
 
 
-def page(handler: _Handler, answer: Answer) -> None:
+def page(handler: Handler, answer: Answer) -> None:
     """Answer with a page for people, and 200: what a proxy does."""
     handler.send(Answer(200, {"Content-Type": "text/html"}, b"<html><body>Please log in</body></html>"))
 
@@ -147,7 +149,7 @@ def page(handler: _Handler, answer: Answer) -> None:
 def status(number: int) -> Fault:
     """Answer with a status and nothing else."""
 
-    def fault(handler: _Handler, answer: Answer) -> None:
+    def fault(handler: Handler, answer: Answer) -> None:
         handler.send(Answer(number, {"Content-Length": "0"} if handler.command == "HEAD" else {}, b""))
 
     return fault
@@ -157,7 +159,7 @@ def login(user: str, password: str, *, service: bool) -> Fault:
     """Let in only who says the words: to the registry itself, or to its token service."""
     basic = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
-    def fault(handler: _Handler, answer: Answer) -> None:
+    def fault(handler: Handler, answer: Answer) -> None:
         realm = f"http://{handler.headers['Host']}/token"
         said = handler.headers.get("Authorization")
         if handler.path.startswith("/token"):
@@ -174,7 +176,7 @@ def login(user: str, password: str, *, service: bool) -> Fault:
     return fault
 
 
-def other(handler: _Handler, answer: Answer) -> None:
+def other(handler: Handler, answer: Answer) -> None:
     """Change a byte of the answer."""
     at = len(answer.body) // 2
     body = answer.body[:at] + bytes([answer.body[at] ^ 1]) + answer.body[at + 1 :] if answer.body else b""
@@ -234,7 +236,7 @@ def foreign(registry: str, name: str, tags: Sequence[str]) -> None:
 def faulty(behind: str) -> Iterator[Faulty]:
     """Serve what the registry ``behind`` serves, with the faults that a test adds."""
     made = Faulty(behind)
-    handler = type("Handler", (_Handler,), {"faulty": made})
+    handler = type("Serving", (Handler,), {"faulty": made})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]

@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from ..errors import EngineError
+from ..plan.caches import at_fault
 from ..plan.failures import Failure, diagnose
 from ..plan.outcomes import Outcome, State
 from ..plan.steps import Course, Step
 from ..plan.targets import Target
 from . import excerpt, workspace
 from .events import Account, Begun, Ended, Event, Output, Warned
+from .stalls import Stalls
 from .supervisor import Ended as Exit
 
 
@@ -45,6 +47,10 @@ class Build:
     listener: Listener
     support: Sequence[Target] = ()
     """Images that others of the run stand on."""
+    stalls: Stalls | None = None
+    """What it waits for, where it has caches that it can be tried without."""
+    spoilt: str = ""
+    """Why it was tried again without its caches, where it was."""
     account: Account = field(default_factory=Account)
     outcome: Outcome | None = None
     obstacle: str = ""
@@ -67,6 +73,8 @@ class Build:
         Raises EngineError when the log cannot be written.
         """
         self._began = time.monotonic()
+        if self.stalls is not None:
+            self.account.heard = self._hear
         try:
             file = workspace.fresh(self.root / workspace.log_path(self.target.service))
             self._log = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace")
@@ -80,6 +88,10 @@ class Build:
         for event in self.account.feed(self._decoder.decode(chunk)):
             self._time(event, now)
             self._tell(event)
+
+    def _hear(self, document: Mapping[str, Any]) -> None:
+        if self.stalls is not None:
+            self.stalls.hear(document, time.monotonic())
 
     def _time(self, event: Event, now: float) -> None:
         """Learn how far the builder's clock is from this machine's steady one."""
@@ -102,6 +114,32 @@ class Build:
                     f"the log of {self.target.service} cannot be written: {error.strerror}",
                     hint="inv container-clean frees this project's share of the disk",
                 ) from error
+
+    def hopeless(self, _seconds: float) -> bool:
+        """Whether it waits for a cache in vain."""
+        return self.stalls is not None and bool(self.stalls.reason(time.monotonic()))
+
+    def again(self, ended: Exit) -> bool:
+        """Whether it has to be tried again without its caches, which may have spoilt it; then forget the first try."""
+        if self.stalls is None or ended.code == 0:
+            return False
+        for event in self.account.close():
+            self._tell(event)
+        stalled = self.stalls.reason(time.monotonic()) if ended.code is None else ""
+        self.spoilt = stalled or self._fault()
+        if not self.spoilt:
+            return False
+        self._write(f"{self.account.words}\nagain without its caches: {self.spoilt}\n\n")
+        for step in self.account.steps.values():
+            if step.started is not None and step.completed is None:
+                self.listener.event(self.target.service, Ended(step))
+        self.account, self.stalls = Account(), None
+        return True
+
+    def _fault(self) -> str:
+        failure = self._failure(1)
+        step = self.account.failing
+        return failure.message if at_fault(failure.kind, step.error if step else failure.message) else ""
 
     def ended(self, ended: Exit) -> None:
         """Close the log, decide the outcome and tell the listener."""
@@ -130,6 +168,7 @@ class Build:
             log=workspace.log_path(self.target.service) if self._log is not None else "",
             because=(self.obstacle,) if self.obstacle else (),
             course=self._course() if self._began else None,
+            spoilt=self.spoilt,
         )
 
     def _course(self) -> Course:

@@ -7,7 +7,7 @@ when one fails, and gives no handle for a clean Ctrl-C.
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ from . import client_file
 from .builds import Build, Listener
 from .machine import plugin
 from .process import run
-from .supervisor import Callbacks, Job, run_all
+from .stalls import Stalls
+from .supervisor import Callbacks, Ended, Job, run_all
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -167,6 +168,8 @@ class Conduct:
     """The services that have failed already in this run."""
     provenance: bool = True
     """Whether the images get one."""
+    plain: str | None = None
+    """The definition without caches, where there are any: what they spoil is tried again with it."""
 
 
 def build(plan: Plan, definition: str, listener: Listener, conduct: Conduct) -> tuple[Outcome, ...]:
@@ -203,27 +206,42 @@ def _build(
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         builds = {
             target.name: Build(
-                target, Path(folder, f"{target.name}.json"), conduct.root, conduct.known, listener, plan.support
+                target,
+                Path(folder, f"{target.name}.json"),
+                conduct.root,
+                conduct.known,
+                listener,
+                plan.support,
+                None if conduct.plain is None else Stalls(),
             )
             for target in targets
         }
+        jobs = {
+            name: Job(
+                key=name,
+                argv=(*words, "--metadata-file", str(one.metadata), name),
+                stdin=definition.encode(),
+                cwd=conduct.root,
+                env=_environment(conduct, Path(folder)),
+                hopeless=one.hopeless if one.stalls else None,
+            )
+            for name, one in builds.items()
+        }
+
+        def again(name: str, ended: Ended) -> Job | None:
+            if conduct.plain is None or not builds[name].again(ended):
+                return None
+            return replace(jobs[name], stdin=conduct.plain.encode(), hopeless=None)
+
         callbacks = Callbacks(
             wanted=lambda key: _has_its_bases(key, plan, builds, conduct),
             begun=lambda key: builds[key].begun(),
             wrote=lambda key, chunk: builds[key].wrote(chunk),
             ended=lambda key, ended: builds[key].ended(ended),
+            again=again,
         )
         run_all(
-            [
-                Job(
-                    key=name,
-                    argv=(*words, "--metadata-file", str(one.metadata), name),
-                    stdin=definition.encode(),
-                    cwd=conduct.root,
-                    env=_environment(conduct, Path(folder)),
-                )
-                for name, one in sorted(builds.items(), key=lambda item: len(plan.below(item[0])))
-            ],
+            sorted(jobs.values(), key=lambda job: len(plan.below(job.key))),
             callbacks,
             limit=conduct.jobs,
             fail_fast=conduct.fail_fast,

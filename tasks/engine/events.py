@@ -7,7 +7,7 @@ lines; after them buildx writes its last words as text.
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -58,7 +58,10 @@ class Account:
     tails: dict[str, list[str]] = field(default_factory=dict)
     words: str = ""
     """What buildx wrote after the events."""
+    heard: Callable[[Mapping[str, Any]], None] = lambda _: None
+    """Called with each document as it is."""
     _buffer: str = ""
+    _ended: set[str] = field(default_factory=set)
     _partial: dict[str, bytes] = field(default_factory=dict)
 
     def feed(self, text: str) -> Iterator[Event]:
@@ -114,6 +117,7 @@ class Account:
         )
 
     def _document(self, document: dict[str, Any]) -> Iterator[Event]:
+        self.heard(document)
         for vertex in document.get("vertexes") or ():
             yield from self._vertex(vertex)
         for log in document.get("logs") or ():
@@ -124,21 +128,30 @@ class Account:
     def _vertex(self, vertex: dict[str, Any]) -> Iterator[Event]:
         digest = vertex["digest"]
         before = self.steps.get(digest) or Step(number=len(self.steps) + 1, name=vertex.get("name", ""))
+        error = vertex.get("error", "")
         after = replace(
             before,
             name=before.name or vertex.get("name", ""),
             started=_time(vertex.get("started")) or before.started,
             completed=_time(vertex.get("completed")),
             cached=bool(vertex.get("cached")) or before.cached,
-            error=vertex.get("error", ""),
+            error="" if before.of_cache else error,
             digest=digest,
             inputs=tuple(vertex.get("inputs") or ()) or before.inputs,
         )
         self.steps[digest] = after
         if after.started is not None and before.started is None:
             yield Begun(after)
-        if after.completed is not None and before.completed is None:
+        if after.completed is not None and before.completed is None and not self._is_known(after):
+            if before.of_cache and error:  # the build goes on
+                yield self._line(digest, error.encode())
             yield Ended(after)
+
+    def _is_known(self, step: Step) -> bool:
+        """Whether a step has ended before: BuildKit says so again for each cache in which it finds it."""
+        known = step.cached and step.digest in self._ended
+        self._ended.add(step.digest)
+        return known
 
     def _log(self, log: dict[str, Any]) -> Iterator[Event]:
         vertex = log.get("vertex", "")

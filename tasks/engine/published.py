@@ -49,11 +49,15 @@ def ask(
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         files = {reference: Path(folder, str(number)) for number, reference in enumerate(asked)}
         jobs = [
-            Job(key=one, argv=(*command, one), stdin=b"", cwd=root, output=file, patience=PATIENCE)
+            Job(key=one, argv=(*command, one), stdin=b"", cwd=root, output=file, hopeless=_hopeless)
             for one, file in files.items()
         ]
         run_all(jobs, callbacks, limit=limit, fail_fast=False)
         return {one: _answer(ends[one], words.get(one, b""), file, longest) for one, file in files.items()}
+
+
+def _hopeless(seconds: float) -> bool:
+    return seconds > PATIENCE
 
 
 def _answer(ended: Ended, words: bytes, file: Path, longest: int) -> Answer:

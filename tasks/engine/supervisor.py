@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import EngineError, Interrupted
 
@@ -20,6 +21,7 @@ GRACE = 1.2
 # Seconds to read the last words of a child that is gone.
 PATIENCE = 0.3
 _CHUNK = 65536
+_TICK = 0.5  # seconds between two looks at whether there is hope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ class Job:
     """Its environment; None for this process's own."""
     output: Path | None = None
     """The file that its standard output goes to; None for nowhere."""
-    patience: float | None = None
-    """Seconds that it may take; None for all that it wants."""
+    hopeless: Callable[[float], bool] | None = None
+    """Asked again and again, with the seconds that it has run, whether to end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Ended:
     """How a program ended."""
 
     code: int | None
-    """Its exit code; None when it was stopped, outlasted its time, or was never begun."""
+    """Its exit code; None when it was stopped, became hopeless, or was never begun."""
     seconds: float
 
 
@@ -56,6 +58,8 @@ class Callbacks:
     ended: Callable[[str, Ended], None]
     wanted: Callable[[str], bool] = lambda _: True
     """Asked when a job's turn has come: one that has become pointless is not begun."""
+    again: "Callable[[str, Ended], Job | None]" = lambda _key, _ended: None
+    """Asked when a program has ended, unless the run is stopped: what to try in its place before the job ends."""
 
 
 def run_all(jobs: Sequence[Job], callbacks: Callbacks, *, limit: int, fail_fast: bool) -> None:
@@ -123,14 +127,27 @@ class _Run:
                 return
             self._tell(self._callbacks.begun, job.key)
             began = time.monotonic()
-            try:
-                code = await self._run(job)
-            except EngineError as error:
-                code = None
-                self._fail(error)
-            self._tell(self._callbacks.ended, job.key, Ended(code, time.monotonic() - began))
+            trying: Job | None = job
+            while trying is not None:
+                try:
+                    code = await self._run(trying)
+                except EngineError as error:
+                    code = None
+                    self._fail(error)
+                ended = Ended(code, time.monotonic() - began)
+                trying = self._another(job.key, ended)
+            self._tell(self._callbacks.ended, job.key, ended)
             if code not in {0, None} and self._fail_fast:
                 self._stopping.set()
+
+    def _another(self, key: str, ended: Ended) -> Job | None:
+        if self._stopping.is_set():
+            return None
+        try:
+            return self._callbacks.again(key, ended)
+        except Exception as error:  # noqa: BLE001 - raised again by all()
+            self._fail(error)
+            return None
 
     async def _run(self, job: Job) -> int | None:
         # A pipe of our own: asyncio's would tie the end of the child to the end of all who hold it.
@@ -156,7 +173,10 @@ class _Run:
         try:
             end = asyncio.create_task(self._attend(child, words, job))
             stop = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({end, stop}, timeout=job.patience, return_when=asyncio.FIRST_COMPLETED)
+            began = time.monotonic()
+            while not await _any_done(end, stop, seconds=None if job.hopeless is None else _TICK):
+                if job.hopeless is not None and job.hopeless(time.monotonic() - began):
+                    break
             stopped = not end.done()
             if stopped:
                 _signal(child.pid, signal.SIGINT)
@@ -187,6 +207,10 @@ class _Run:
         while chunk := await words.read(_CHUNK):
             self._tell(self._callbacks.wrote, job.key, chunk)
         await child.wait()
+
+
+async def _any_done(*tasks: "asyncio.Task[Any]", seconds: float | None) -> bool:
+    return bool((await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0])
 
 
 async def _open(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from .caches import scope as scope_of
+from .caches import scopes
 from .fingerprint import FINGERPRINT_LABEL
-from .targets import Output, Plan, Target
+from .targets import Output, Plan, Request, Target
 
 CA_SECRET = "ca"  # noqa: S105 - the secret's id, which the Dockerfiles name
 
@@ -41,11 +43,26 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
         entry["contexts"] = dict(target.contexts)
     if plan.request.ca is not None:
         entry["secret"] = [f"id={CA_SECRET},src={plan.request.ca}"]
+    _add_caches(entry, target, plan.request)
     if plan.request.no_cache:
         entry["no-cache"] = True
     if plan.request.pull:
         entry["pull"] = True
     return {key: _escaped(value) for key, value in entry.items()}
+
+
+def _add_caches(entry: dict[str, Any], target: Target, request: Request) -> None:
+    if request.caches and not request.no_cache:
+        read = scopes(target.service, target.platforms)
+        entry["cache-from"] = [
+            cache.source(scope)
+            for cache in request.caches
+            for scope in read
+            if cache.there is None or scope in cache.there
+        ]
+    if request.caches and not request.classic and target.references:
+        own = scope_of(target.service, target.platforms)
+        entry["cache-to"] = [cache.destination(own) for cache in request.caches]
 
 
 def _escaped(value: Any) -> Any:  # noqa: ANN401 - any JSON value

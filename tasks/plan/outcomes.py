@@ -61,6 +61,8 @@ class Outcome:
     """Why it was built, the most telling first."""
     course: Course | None = None
     """How its build went; None where the builder was not asked."""
+    spoilt: str = ""
+    """Why it was built without its caches, where these were at fault."""
 
     @property
     def size(self) -> int | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 # Several targets in one bake put the target's name before the step's: `[web internal] load …`.
 _HOUSEKEEPING = re.compile(r"\[(?:[\w-]+ )?(?:internal\]|auth\]|context )")
+CACHE_IMPORT, CACHE_EXPORT = "importing cache manifest from", "exporting cache to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class Step:
         if self.started is None or self.completed is None:
             return None
         return (self.completed - self.started).total_seconds()
+
+    @property
+    def of_cache(self) -> bool:
+        """Whether it reads or writes a cache beside the builder's own, without which the build goes on."""
+        return self.name.startswith((CACHE_IMPORT, CACHE_EXPORT))
 
     @property
     def internal(self) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from ..errors import ConfigError, PushError
 from . import names
 from .bases import Base, Origin
+from .caches import Cache
 from .fingerprint import FINGERPRINT_LABEL
 from .platforms import Platform
 
@@ -89,6 +90,7 @@ class Request:
     pull: bool = False
     classic: bool = False
     """Whether the builder is an engine's with its older image store: it makes no index, no attestation, no cache."""
+    caches: tuple[Cache, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

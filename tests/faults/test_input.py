@@ -48,6 +48,8 @@ def repo(tmp_path: Path) -> Repo:
         (("--jobs", "abc"), {}, ("--jobs", "'abc'")),
         (("--jobs", "0"), {}, ("--jobs", "above 0")),
         ((), {"INVOKE_CONTAINER_JOBS": "abc"}, ("INVOKE_CONTAINER_JOBS", "'abc'")),
+        ((), {"INVOKE_CONTAINER_CACHE": "s3"}, ("INVOKE_CONTAINER_CACHE", "'s3'", "registry")),
+        ((), {"INVOKE_CONTAINER_CACHE": "local=/tmp/x"}, ("INVOKE_CONTAINER_CACHE", "'/tmp/x'")),
         ((), {"INVOKE_CONTAINER_REUSE": "yes"}, ("INVOKE_CONTAINER_REUSE", "'yes'", "none, registry")),
         (("--progress", "loud"), {}, ("auto, plain, quiet",)),
         (("--builder", "--push"), {}, ("cannot be a builder",)),

@@ -43,7 +43,7 @@ def settle(repo: Repo, registry: str) -> None:
     for name in ("one", "two"):
         repo.service(name, f"COPY services/{name}/word /word", "ARG HOW=release", "ENV HOW=$HOW")
     repo.write(".gitignore", ".container/\n")
-    text = f"container:\n  project: tiny\n  registry: {registry}/team\n"
+    text = f"container:\n  project: reuse\n  registry: {registry}/team\n"
     repo.write("invoke.yaml", f"{text}  services:\n    two:\n      local_args: {{HOW: local}}\n")
     repo.commit()
 

@@ -51,6 +51,7 @@ PLACES: dict[str, dict[str, str]] = {
     "builder": {"flag": "f", "invoke": "i", "yaml": "y", "default": ""},
     "jobs": {"flag": "1", "invoke": "2", "yaml": "3"},
     "mirror": {"invoke": "invoke.example", "yaml": "yaml.example", "default": ""},
+    "cache": {"invoke": "gha", "yaml": "gha,local=.container/cache", "default": ""},
     "ca": {"invoke": "none", "yaml": "ca.pem", "default": "auto"},
     "project": {"invoke": "invoked", "yaml": "written", "default": "shop"},
     "services": {"flag": "indexer", "default": "agent,indexer"},

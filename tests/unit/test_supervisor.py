@@ -83,9 +83,30 @@ def test_what_a_program_prints_goes_to_a_file_if_one_is_named(tmp_path: Path) ->
 
 
 def test_a_program_that_outlasts_its_time_is_ended_and_stops_no_other() -> None:
-    heard = run(replace(job("a", FOREVER), patience=0.5), job("b", "import time; time.sleep(1)"))
+    long = replace(job("a", FOREVER), hopeless=lambda seconds: seconds > 0.4)
+    heard = run(long, job("b", "import time; time.sleep(1)"))
     assert heard.codes == {"a": None, "b": 0}
-    assert 0.5 <= heard.ended["a"].seconds < 3
+    assert 0.4 <= heard.ended["a"].seconds < 3
+
+
+def test_another_program_may_take_the_place_of_one_that_has_ended() -> None:
+    heard, asked = Heard(), list[tuple[str, int | None]]()
+    second = job("a", "import sys; sys.stderr.write('second')")
+
+    def again(key: str, ended: Ended) -> Job | None:
+        asked.append((key, ended.code))
+        return second if ended.code == 3 else None
+
+    supervisor.run_all(
+        [job("a", "import sys; sys.exit(3)"), job("b", "")],
+        replace(heard.callbacks(), again=again),
+        limit=5,
+        fail_fast=True,
+    )
+    assert sorted(asked, key=str) == [("a", 0), ("a", 3), ("b", 0)]
+    assert heard.codes == {"a": 0, "b": 0}
+    assert heard.wrote == {"a": b"second"}
+    assert sorted(heard.begun) == ["a", "b"]
 
 
 def test_nothing_to_run_is_done_at_once() -> None:
