@@ -14,12 +14,16 @@ from ..errors import EngineError
 from ..plan.caches import at_fault
 from ..plan.failures import Failure, diagnose
 from ..plan.outcomes import Outcome, State
+from ..plan.printable import masked
 from ..plan.steps import Course, Step
 from ..plan.targets import Target
 from . import excerpt, workspace
 from .events import Account, Begun, Ended, Event, Output, Warned
 from .stalls import Stalls
 from .supervisor import Ended as Exit
+
+LONGEST_LOG = 64 * 1024 * 1024
+"""Characters of a log that are kept: no step can fill the disk."""
 
 
 class Listener(Protocol):
@@ -59,6 +63,7 @@ class Build:
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
+    _written: int = 0
     _began: float = 0.0
     _lag: float | None = None
 
@@ -105,15 +110,32 @@ class Build:
         self.listener.event(self.target.service, event)
 
     def _write(self, text: str) -> None:
-        if self._log is not None and text:
-            try:
-                self._log.write(text)
-                self._log.flush()
-            except OSError as error:
-                raise EngineError(
-                    f"the log of {self.target.service} cannot be written: {error.strerror}",
-                    hint="inv container-clean frees this project's share of the disk",
-                ) from error
+        if self._log is None or not text:
+            return
+        room = max(LONGEST_LOG - self._written, 0)
+        self._written += len(text)
+        self._put(text[:room])
+
+    def _write_last(self, words: str) -> None:
+        """Write how it ended, after what was too long to keep."""
+        if self._log is None:
+            return
+        if self._written > LONGEST_LOG:
+            self._put(f"\n… {self._written - LONGEST_LOG} characters more, which are not kept\n")
+        self._put(words)
+        self._log.close()
+
+    def _put(self, text: str) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.write(text)
+            self._log.flush()
+        except OSError as error:
+            raise EngineError(
+                f"the log of {self.target.service} cannot be written: {error.strerror}",
+                hint="inv container-clean frees this project's share of the disk",
+            ) from error
 
     def hopeless(self, _seconds: float) -> bool:
         """Whether it waits for a cache in vain."""
@@ -129,7 +151,7 @@ class Build:
         self.spoilt = stalled or self._fault()
         if not self.spoilt:
             return False
-        self._write(f"{self.account.words}\nagain without its caches: {self.spoilt}\n\n")
+        self._write(f"{masked(self.account.words)}\nagain without its caches: {self.spoilt}\n\n")
         for step in self.account.steps.values():
             if step.started is not None and step.completed is None:
                 self.listener.event(self.target.service, Ended(step))
@@ -145,9 +167,7 @@ class Build:
         """Close the log, decide the outcome and tell the listener."""
         for event in self.account.close():
             self._tell(event)
-        self._write(self.account.words)
-        if self._log is not None:
-            self._log.close()
+        self._write_last(masked(self.account.words))
         self.outcome = self._outcome(ended)
         self.listener.ended(self.outcome)
 
@@ -176,7 +196,7 @@ class Build:
 
     def _failure(self, code: int | None) -> Failure:
         words = [line for line in self.account.words.splitlines() if line.strip()]
-        last = words[-1].removeprefix("ERROR: ") if words else f"buildx ended with {code}"
+        last = masked(words[-1].removeprefix("ERROR: ")) if words else f"buildx ended with {code}"
         step = self.account.failing
         name = step.name if step else ""
         return diagnose(

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ..plan.printable import masked
 from ..plan.steps import Step
 
 TAIL = 20  # lines of a step that are kept for the message
+LONGEST = 16 * 1024
+"""Bytes of a line; a longer one is several, so that no step can fill the memory."""
 _TIME = re.compile(r"([^.]+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
 
@@ -127,15 +130,15 @@ class Account:
 
     def _vertex(self, vertex: dict[str, Any]) -> Iterator[Event]:
         digest = vertex["digest"]
-        before = self.steps.get(digest) or Step(number=len(self.steps) + 1, name=vertex.get("name", ""))
+        before = self.steps.get(digest) or Step(number=len(self.steps) + 1, name=masked(vertex.get("name", "")))
         error = vertex.get("error", "")
         after = replace(
             before,
-            name=before.name or vertex.get("name", ""),
+            name=before.name or masked(vertex.get("name", "")),
             started=_time(vertex.get("started")) or before.started,
             completed=_time(vertex.get("completed")),
             cached=bool(vertex.get("cached")) or before.cached,
-            error="" if before.of_cache else error,
+            error="" if before.of_cache else masked(error),
             digest=digest,
             inputs=tuple(vertex.get("inputs") or ()) or before.inputs,
         )
@@ -159,12 +162,15 @@ class Account:
             self.steps[vertex] = Step(number=len(self.steps) + 1, name="")
         # Bytes until the line is whole: an event may end in the middle of a character.
         data = self._partial.get(vertex, b"") + base64.b64decode(log.get("data") or "")
-        *lines, self._partial[vertex] = data.split(b"\n")
-        for line in lines:
-            yield self._line(vertex, line)
+        *lines, rest = data.split(b"\n")
+        whole = len(rest) // LONGEST * LONGEST
+        self._partial[vertex] = rest[whole:]
+        for line in (*lines, rest[:whole]) if whole else lines:
+            for begin in range(0, max(len(line), 1), LONGEST):
+                yield self._line(vertex, line[begin : begin + LONGEST])
 
     def _line(self, vertex: str, data: bytes) -> Output:
-        line = data.decode("utf-8", "replace").rstrip("\r")
+        line = masked(data.decode("utf-8", "replace").rstrip("\r"))
         kept = self.tails.setdefault(vertex, [])
         kept.append(line)
         del kept[:-TAIL]

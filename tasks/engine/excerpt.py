@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..plan.failures import Excerpt
+from ..plan.printable import masked
 from ..plan.targets import Target
 
 _OF_TARGET = re.compile(r"\[(_[\w-]+) ")  # a step of an image that others of the run stand on
@@ -21,7 +22,7 @@ def find(words: Sequence[str], step: str, root: Path, target: Target, support: I
     named = _OF_TARGET.match(step)
     candidates = sorted((target, *support), key=lambda one: named is None or one.name != named[1])
     blamed = next((one for one in candidates if _has(root / path(one), lines)), target)
-    return Excerpt(path(blamed), int(line) if line.isdecimal() else None, lines)
+    return Excerpt(path(blamed), int(line) if line.isdecimal() else None, tuple(map(masked, lines)))
 
 
 def path(target: Target) -> str:

@@ -8,7 +8,8 @@ HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud
 # ActionCommand.cs).
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 # `user:password@`, as in an address; not the `name:tag@sha256:…` of an image.
-_CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]+:[^\s/@'\"]+@(?!sha\d+:)")
+# The bounds keep a long line without spaces from being read again from each of its letters.
+_CREDENTIAL = re.compile(r"(//|(?<![^\s'\"=]))[^\s/@'\":]{1,256}:[^\s/@'\"]{1,2048}@(?!sha\d+:)")
 _HIDDEN = re.compile(HIDDEN)
 _SEQUENCE = re.compile(rf"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|{HIDDEN}")
 
@@ -35,7 +36,7 @@ def stripped(text: str) -> str:
 
 def masked(text: str) -> str:
     """Return the text without the credentials of its addresses."""
-    return _CREDENTIAL.sub(r"\1***@", text)
+    return _CREDENTIAL.sub(r"\1***@", text) if "@" in text else text
 
 
 def for_runner(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engine.events import Account, Begun, Ended, Event, Output, Warned
+from tasks.engine.events import LONGEST, Account, Begun, Ended, Event, Output, Warned
 from tasks.plan.steps import Step
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -189,3 +189,25 @@ def test_housekeeping_does_not_count_as_cached() -> None:
     )
     assert account.cached_share == 0.5
     assert Account().cached_share is None
+
+
+def test_a_line_without_an_end_is_told_in_pieces_and_kept_in_none() -> None:
+    account = Account()
+    list(account.feed(vertex()))
+    pieces = [event for _ in range(10) for event in account.feed(log(b"x" * 5000))]
+    lines = [event.line for event in (*pieces, *account.close()) if isinstance(event, Output)]
+    assert [len(line) for line in lines] == [LONGEST, LONGEST, LONGEST, 50_000 - 3 * LONGEST]
+    _, events = read(vertex(), log(b"y" * (LONGEST + 1) + b"\nshort\n\n"))
+    assert [len(event.line) for event in events if isinstance(event, Output)] == [LONGEST, 1, 5, 0]
+
+
+def test_credentials_of_an_address_are_masked_wherever_a_build_tells_them() -> None:
+    address = "http://somebody:s3cr3t@proxy.example:3128"
+    name = f"RUN curl --proxy {address} x"
+    account, events = read(
+        vertex(name=name, started="2026-01-02T03:04:05Z"),
+        log(f"HTTP_PROXY={address}\n".encode()),
+        vertex(name=name, error=f'process "curl --proxy {address} x" did not complete successfully: exit code: 7'),
+    )
+    assert "s3cr3t" not in repr((account.steps, account.tails, events))
+    assert "HTTP_PROXY=http://***@proxy.example:3128" in repr(events)
