@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 REUSE = ("none", "registry")
-_LONGEST_COUNT = 6  # digits
+LONGEST_COUNT = 6  # digits
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
 
@@ -234,7 +234,7 @@ def _not_empty(text: str, source: str, *, hint: str) -> str:
 
 
 def _count(text: str, source: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
         raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint="for example --jobs 2")
     return int(text)
 
