@@ -147,8 +147,8 @@ def explain(c: "Context", repository: "Repository") -> tuple[Explained, ...]:
         value, source = read.optional(setting.key, setting.variable)
         if value is None:
             known = getattr(decided, setting.key, None)
-            text = ",".join(known) if isinstance(known, tuple) else str(known or setting.default)
-            found.append(Explained(setting.key, text, "default"))
+            text = ",".join(known) if isinstance(known, tuple) else str(known or "")
+            found.append(Explained(setting.key, text or setting.default, "default"))
         else:
             found.append(Explained(setting.key, value, source))
     return tuple(found)
