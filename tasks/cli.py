@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, look, preview, programs, push, run, setup, verify
+from . import build, clean, config, configuration, elsewhere, look, preview, programs, push, run, setup, verify
 from .discovery import discover
 
 
@@ -20,6 +20,7 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
     atexit.register(gc.freeze)  # a last collection of what ends with the process takes 50 ms
     with programs.refusals():
         top = Path(root).resolve()
+        elsewhere.check(top)
         repository = discover(top, configuration.read_file(top))
     found = Collection(
         *build.tasks(repository),

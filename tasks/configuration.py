@@ -122,27 +122,44 @@ def read_file(root: Path) -> Mapping[str, Any]:
         text = read_text(root / FILE)
     except FileNotFoundError:
         text = ""
-    content = parse_yaml(text, FILE)
-    check_shape(content, FILE)
-    if content is None:
-        content = {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{FILE} holds a {type(content).__name__}", hint="write key: value lines")
+    content = parsed(text, FILE)
     _check_indentation(content, text)
     _check_names(content)
-    _check_kinds(content)
-    section = _lines_of(content, "container", "container")
-    _check_section(section, SETTINGS, "container", also={"services"})
-    for name, service in _lines_of(section, "services", "container.services").items():
+    check_kinds(content, FILE)
+    section = lines_of(content, "container", "container", FILE)
+    check_settings(section, FILE)
+    for name, service in lines_of(section, "services", "container.services", FILE).items():
         place = f"container.services.{name}"
         if not isinstance(service, dict):
             raise ConfigError(f"{FILE}: {place} holds no key: value lines", hint=f"for example {name}: {{port: 8080}}")
-        _check_section(service, SERVICE_SETTINGS, place, also=MAPPINGS)
+        _check_section(service, SERVICE_SETTINGS, place, also=MAPPINGS, file=FILE)
         for key in MAPPINGS:
-            for name_of_one, value in _lines_of(service, key, f"{place}.{key}").items():
+            for name_of_one, value in lines_of(service, key, f"{place}.{key}", FILE).items():
                 _check_text(value, f"{place}.{key}.{name_of_one} in {FILE}")
     check_variables({**content, "container": {**DEFAULTS, **section}}, FILE)
     return section
+
+
+def parsed(text: str, file: str) -> dict[str, Any]:
+    """Return what a file of settings holds.
+
+    Raises ConfigError for what is not YAML, or no key: value lines.
+    """
+    content = parse_yaml(text, file)
+    check_shape(content, file)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} holds a {type(content).__name__}", hint="write key: value lines")
+    return content
+
+
+def check_settings(section: Mapping[str, Any], file: str) -> None:
+    """See that a section ``container`` holds keys that are read, and values of their kind.
+
+    Raises ConfigError otherwise.
+    """
+    _check_section(section, SETTINGS, "container", also={"services"}, file=file)
 
 
 def _check_indentation(content: Mapping[str, Any], text: str) -> None:
@@ -172,8 +189,11 @@ def _variable(key: str) -> str:
     return f"INVOKE_CONTAINER_{key.upper()}"
 
 
-def _check_kinds(content: Mapping[str, Any]) -> None:
-    """Refuse a section that Invoke cannot merge into its own."""
+def check_kinds(content: Mapping[str, Any], file: str) -> None:
+    """See that Invoke can merge each section that is its own.
+
+    Raises ConfigError otherwise.
+    """
     from invoke.config import AmbiguousMergeError, Config, merge_dicts
 
     for key, known in Config.global_defaults().items():
@@ -181,28 +201,32 @@ def _check_kinds(content: Mapping[str, Any]) -> None:
             merge_dicts({key: known}, {key: content.get(key, {})})
         except AmbiguousMergeError:
             raise ConfigError(
-                f"{FILE}: {key} is Invoke's own section, and does not hold what Invoke reads there",
+                f"{file}: {key} is Invoke's own section, and does not hold what Invoke reads there",
                 hint="https://docs.pyinvoke.org shows its settings",
             ) from None
 
 
-def _lines_of(parent: Mapping[str, Any], key: str, name: str) -> Mapping[str, Any]:
+def lines_of(parent: Mapping[str, Any], key: str, name: str, file: str) -> Mapping[str, Any]:
+    """Return the key: value lines below a key, if there are any.
+
+    Raises ConfigError for anything else there.
+    """
     section = parent.get(key, {})
     if not isinstance(section, dict):
         what = "is empty" if section is None else f"holds a {type(section).__name__}"
-        raise ConfigError(f"{FILE}: {name} {what}", hint="write key: value lines below it, or leave it out")
+        raise ConfigError(f"{file}: {name} {what}", hint="write key: value lines below it, or leave it out")
     return section
 
 
 def _check_section(
-    section: Mapping[str, Any], known: tuple[Setting, ...], place: str, *, also: Collection[str]
+    section: Mapping[str, Any], known: tuple[Setting, ...], place: str, *, also: Collection[str], file: str
 ) -> None:
     keys = {setting.key: setting for setting in known}
     for key, value in section.items():
         if key not in keys and key not in also:
-            raise ConfigError(f"{FILE}: nothing reads {place}.{key}", hint=_nearest(str(key), [*keys, *also]))
+            raise ConfigError(f"{file}: nothing reads {place}.{key}", hint=_nearest(str(key), [*keys, *also]))
         if key in keys and key not in also:
-            _check_value(keys[key], value, f"{place}.{key} in {FILE}", settable=place == "container")
+            _check_value(keys[key], value, f"{place}.{key} in {file}", settable=place == "container")
 
 
 def _check_value(setting: Setting, value: object, source: str, *, settable: bool) -> None:

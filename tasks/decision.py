@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import demands
 from .draft import draft
 from .engine import api, git, records
-from .plan.freshness import Verdict, changed, judge
+from .plan.freshness import Verdict, as_for, changed, judge, told
 from .plan.targets import Output
 
 if TYPE_CHECKING:
@@ -76,6 +76,27 @@ def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verd
     from . import reusing
 
     return reusing.foreseen(_registry(run), verdicts)
+
+
+def outdated(settings: "Settings", repository: "Repository") -> tuple[str, ...]:
+    """Return the services whose images, under the first tag, a build would replace by others; nothing is built.
+
+    Left out is what has no image, and what only a build can tell. An image for several platforms is as good as one.
+
+    Raises ConfigError for what cannot be read, and EngineError without an engine.
+    """
+    engine = api.connect()
+    only = replace(settings, tags=settings.tags[:1])
+    drawn = draft(only, repository, None, native=engine.native(), output=Output.LOAD)
+    outline = drawn.outline()
+    there = engine.stored(outline.references)
+    run = Run(only, repository, drawn.marked(), outline, engine)
+    return tuple(
+        target.service
+        for target in outline.targets
+        if told(target, run.draft.marks[target.service], there)
+        and not _verdict(run, target, as_for(target, there)).current
+    )
 
 
 def decided(run: Run, seen: Seen) -> "Iterator[Mapping[str, Verdict]]":

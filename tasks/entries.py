@@ -8,10 +8,11 @@ from typing import Any
 from .errors import ConfigError
 from .services import Service
 
+CONTEXTS = ("root", "service")
 # What an HTTP request line can hold as it is written.
-_ADDRESS_PATH = re.compile(r"/[!-~]*")
-# No comma and no colon: the engine reads options behind them.
-_FOLDER = re.compile(r"(?:/[\w.@+-]+)+", re.ASCII)
+ADDRESS_PATH = r"/[!-~]*"
+_LETTER = "[A-Za-z0-9_.@+-]"  # no comma and no colon: the engine reads options behind them
+FOLDER = rf"(?:/(?!\.{{1,2}}(?!{_LETTER})){_LETTER}+)+"
 # Engines refuse less: it is what runc itself needs.
 LEAST_MEMORY = 6 * 2**20
 
@@ -51,16 +52,18 @@ def own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
     """
     if value is None:
         return otherwise
-    if value not in {"root", "service"}:
-        raise ConfigError(f"{place}: {value!r} is not a kind of context", hint="choose from root, service")
+    if value not in CONTEXTS:
+        raise ConfigError(f"{place}: {value!r} is not a kind of context", hint=f"choose from {', '.join(CONTEXTS)}")
     return value == "service"
 
 
 def _port(value: object, place: str) -> int | None:
+    from .plan.names import PORT
+
     if value is None:
         return None
     text = str(value)
-    if not (re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536):  # noqa: PLR2004 - TCP's
+    if not re.fullmatch(PORT, text):
         raise ConfigError(f"{place}: {value!r} is not a port", hint="a number from 1 to 65535")
     return int(text)
 
@@ -68,7 +71,7 @@ def _port(value: object, place: str) -> int | None:
 def _address_path(value: object, place: str) -> str | None:
     if value is None:
         return None
-    if not _ADDRESS_PATH.fullmatch(str(value)):
+    if not re.fullmatch(ADDRESS_PATH, str(value)):
         raise ConfigError(
             f"{place}: {value!r} is not a path of an address",
             hint="it begins with / and has neither spaces nor letters beyond ASCII: /health",
@@ -119,7 +122,7 @@ def _folders(value: object, place: str) -> tuple[str, ...]:
         return ()
     folders = tuple(str(item).rstrip("/") for item in (value if isinstance(value, list) else str(value).split(",")))
     for folder in folders:
-        if not _FOLDER.fullmatch(folder) or {".", ".."} & set(folder.split("/")):
+        if not re.fullmatch(FOLDER, folder):
             raise ConfigError(
                 f"{place}: {folder!r} is not a folder that can be laid in memory",
                 hint="whole paths below /, of letters, digits and . _ @ + -: /tmp",

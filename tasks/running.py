@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from . import pipeline
+from . import decision, pipeline
 from .engine import api, http, ports
 from .engine.containers import Containers
 from .engine.fleet import Broke, Ended, Fleet, stop
 from .engine.interrupts import Interrupts
 from .engine.machine import reach
-from .errors import BuildError, ConfigError, Interrupted, VerifyError
+from .errors import BuildError, ConfigError, Interrupted, TaskError, VerifyError
 from .plan import running
 from .plan.conditions import Health, Stand
 from .plan.targets import Output
@@ -27,6 +29,24 @@ if TYPE_CHECKING:
 POLL = 0.3  # seconds between two looks at containers that come up
 
 
+@dataclass(slots=True)
+class Age:
+    """Whether images are older than their sources: found out beside a run, which waits for no answer."""
+
+    settings: "Settings"
+    repository: "Repository"
+    outdated: tuple[str, ...] | None = field(default=None, init=False)
+    """The services whose images are; None as long as that is not known."""
+
+    def __post_init__(self) -> None:
+        """Begin to find out."""
+        Thread(target=self._find, daemon=True).start()
+
+    def _find(self) -> None:
+        with suppress(TaskError, OSError):  # what a build would say of it is not a run's business
+            self.outdated = decision.outdated(self.settings, self.repository)
+
+
 def run(
     settings: "Settings", repository: "Repository", engine: api.Engine, door: Containers, *, detach: bool
 ) -> Mapping[str, Any]:
@@ -38,22 +58,24 @@ def run(
     not be built, VerifyError for a container that does not come up or fails, and Interrupted
     when a run was ended before all were up, or killed.
     """
+    age = Age(settings, repository)
     launches = tuple(_launch(service, settings, repository) for service in settings.services)
-    decision = _decide(launches, door)
+    plan = _decide(launches, door)
     built = _build_missing(launches, settings, repository, engine)
     before, launches = launches, _placed(launches, settings, repository, engine)
     if built or launches != before:
-        decision = _decide(launches, door)  # a build takes its time
+        plan = _decide(launches, door)  # a build takes its time
     fleet, keep = Fleet(door), False
     found: Mapping[str, Any] = {"services": []}
     with Interrupts(fleet.wake) as interrupts:
-        report.replaced(decision.replaced)
-        stop(door, [container.id for container in decision.replaced], interrupts)
+        report.replaced(plan.replaced)
+        stop(door, [container.id for container in plan.replaced], interrupts)
         try:
             conditions = _up(fleet, launches, interrupts)
             keep = detach
             report.show(launches, conditions)
-            found = report.answer(launches, conditions)
+            report.outdated(age.outdated or (), settings.again)
+            found = report.answer(launches, conditions, age.outdated)
             if detach:
                 report.detached(launches)
                 return found
@@ -107,10 +129,10 @@ def _engine_is_here() -> bool:
 def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
     wanted = [launch.port for launch in launches if launch.port is not None]
     # Of the ports of another machine its engine knows no more than those of its containers.
-    decision = running.decide(launches, door.found(), ports.taken(wanted) if _engine_is_here() else {})
-    if decision.conflicts:
-        raise running.refusal(decision.conflicts)
-    return decision
+    found = running.decide(launches, door.found(), ports.taken(wanted) if _engine_is_here() else {})
+    if found.conflicts:
+        raise running.refusal(found.conflicts)
+    return found
 
 
 def _build_missing(

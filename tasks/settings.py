@@ -1,7 +1,7 @@
 """One frozen Settings, from flags, environment and invoke.yaml: checked once, before anything starts.
 
-A flag wins over the Makefile's variables, they win over Invoke's configuration
-(``INVOKE_CONTAINER_*``, then ``container:`` in invoke.yaml), and that over the defaults.
+A flag wins over the file of -f, that over the Makefile's variables, they over ``INVOKE_CONTAINER_*``, that over
+``container:`` in invoke.yaml, that over ~/.invoke.yaml and /etc/invoke.yaml, and those over the defaults.
 """
 
 import os
@@ -17,13 +17,14 @@ from .texts import read_text
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from .elsewhere import Files
     from .plan.platforms import Platform
     from .services import Repository, Service
 
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 REUSE = ("none", "registry")
-_LONGEST_COUNT = 6  # digits
+LONGEST_COUNT = 6  # digits
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
 
@@ -72,7 +73,7 @@ def load(
     from .plan import names
     from .plan import platforms as known
 
-    read = _Reader(flags=flags, config=c.config.get("container", {}), environment=os.environ)
+    read = _reader(c, flags)
     version = _version(repository.root, *read.optional("version"))
     services, source = read.flag("services", default=",".join(service.name for service in repository.services))
     if not repository.services:
@@ -134,21 +135,21 @@ class Explained:
 
 
 def explain(c: "Context", repository: "Repository") -> tuple[Explained, ...]:
-    """Return every setting with its value and where that came from: environment, invoke.yaml or default.
+    """Return every setting with its value and where that came from: environment, a file or default.
 
     Raises ConfigError for a value that cannot be used.
     """
     from .configuration import SETTINGS
 
-    read = _Reader(flags={}, config=c.config.get("container", {}), environment=os.environ)
+    read = _reader(c, {})
     decided = load(c, repository, {}) if repository.services else None
     found = []
     for setting in SETTINGS:
         value, source = read.optional(setting.key, setting.variable)
         if value is None:
             known = getattr(decided, setting.key, None)
-            text = ",".join(known) if isinstance(known, tuple) else str(known or setting.default)
-            found.append(Explained(setting.key, text, "default"))
+            text = ",".join(known) if isinstance(known, tuple) else str(known or "")
+            found.append(Explained(setting.key, text or setting.default, "default"))
         else:
             found.append(Explained(setting.key, value, source))
     return tuple(found)
@@ -161,10 +162,15 @@ def project_of(c: "Context", repository: "Repository") -> str:
     """
     from .plan.names import check_project
 
-    project, source = _Reader({}, c.config.get("container", {}), os.environ).first(
-        "project", default=_default_project(repository.root)
-    )
+    project, source = _reader(c, {}).first("project", default=_default_project(repository.root))
     return check_project(project, source=source)
+
+
+def _reader(c: "Context", flags: Mapping[str, Any]) -> "_Reader":
+    from . import elsewhere
+
+    section = c.config.get("container", {})
+    return _Reader(flags=flags, config=section, files=elsewhere.read(c.config), environment=os.environ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,8 @@ class _Reader:
 
     flags: Mapping[str, Any]
     config: Mapping[str, Any]
+    """What Invoke has made of its files and of ``INVOKE_CONTAINER_*``."""
+    files: "Files"
     environment: Mapping[str, str]
     sources: dict[str, str] = field(default_factory=dict)
     """What has been read, with its place."""
@@ -207,13 +215,15 @@ class _Reader:
     def _find(self, key: str, variable: str | None) -> tuple[str | None, str]:
         if self.flags.get(key) is not None:
             return str(self.flags[key]), f"--{key}"
-        if variable is not None and variable in self.environment:
+        overruled = self.files.overruled(key)
+        if variable is not None and variable in self.environment and not overruled:
             return self.environment[variable], variable
         value = self.config.get(key)
         if value is None:
             return None, ""
         from_environment = f"INVOKE_CONTAINER_{key.upper()}"
-        source = from_environment if from_environment in self.environment else f"container.{key} in invoke.yaml"
+        in_environment = from_environment in self.environment and not overruled
+        source = from_environment if in_environment else f"container.{key} in {self.files.deciding(key)}"
         if isinstance(value, list | tuple):
             return ",".join(str(item) for item in value), source
         if isinstance(value, str | int):
@@ -234,7 +244,7 @@ def _not_empty(text: str, source: str, *, hint: str) -> str:
 
 
 def _count(text: str, source: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
         raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint="for example --jobs 2")
     return int(text)
 

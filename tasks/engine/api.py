@@ -216,7 +216,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"the engine refused: {error.explanation or error}") from error
+        raise EngineError(
+            f"the engine refused: {error.explanation or error}",
+            hint="those are its own words; docker info shows whether it is well",
+        ) from error
     except (DockerException, RequestException) as error:
         raise _unreachable(error) from error
 

@@ -84,7 +84,9 @@ class Build:
             file = workspace.fresh(self.root / workspace.log_path(self.target.service))
             self._log = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
-            raise EngineError(f"the log of {self.target.service} cannot be written: {error.strerror}") from error
+            raise EngineError(
+                f"the log of {self.target.service} cannot be written: {error.strerror}", hint=workspace.WAY_OUT
+            ) from error
         self.listener.begun(self.target.service)
 
     def wrote(self, chunk: bytes) -> None:

@@ -123,7 +123,10 @@ def check(definition: str, root: Path, builder: str | None) -> None:
         lack = plugin.lacking()
         if lack is not None:
             raise EngineError(f"the buildx plugin lacks {lack}", hint="inv container-setup --latest-buildx")
-        raise ConfigError(f"buildx refuses the definition: {done.last_line.removeprefix('ERROR: ')}")
+        raise ConfigError(
+            f"buildx refuses the definition: {done.last_line.removeprefix('ERROR: ')}",
+            hint="inv container-build --print shows it",
+        )
     raise EngineError(
         f"buildx is too old: it cannot report its progress as JSON ({done.last_line.removeprefix('ERROR: ')})",
         hint="inv container-setup --latest-buildx",

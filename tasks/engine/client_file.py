@@ -47,7 +47,10 @@ def _read(path: Path) -> Mapping[str, Any]:
             return {}
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise EngineError(f"the docker client's file {path} cannot be read: {error.strerror}") from error
+        raise EngineError(
+            f"the docker client's file {path} cannot be read: {error.strerror}",
+            hint=f"make it yours: ls -ld {path} shows whose it is; DOCKER_CONFIG names another folder",
+        ) from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise _damaged(path, str(error)) from error
     if not isinstance(content, dict):

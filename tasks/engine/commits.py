@@ -115,7 +115,9 @@ def _here(path: Path) -> bytes | None:
 
 def _write(path: Path, content: bytes) -> None:
     if ".." in path.parts:  # no git writes such a path, but a commit can have it
-        raise ConfigError(f"{path.name} lies outside the repository")
+        raise ConfigError(
+            f"{path.name} lies outside the repository", hint="no git writes such a path: compare with another commit"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
@@ -220,7 +222,9 @@ class Git:
             except FileNotFoundError:  # nothing was added yet
                 pass
             except OSError as error:
-                raise ConfigError(f"{self.source}: git's index cannot be read: {error.strerror}") from error
+                raise ConfigError(
+                    f"{self.source}: git's index cannot be read: {error.strerror}", hint=f"make it yours: ls -l {index}"
+                ) from error
             yield {"GIT_INDEX_FILE": f"{folder}/index"}
 
     def _run(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:

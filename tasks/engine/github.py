@@ -40,4 +40,7 @@ def append_summary(text: str) -> None:
         with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise ConfigError(f"the job's summary cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"the job's summary cannot be written: {error.strerror}",
+            hint="GITHUB_STEP_SUMMARY names its file: the runner sets it, and elsewhere nobody has to",
+        ) from error

@@ -73,7 +73,10 @@ class Store:
                     hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
                 ) from error
             except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
-                raise EngineError(f"the engine's copy of {reference} cannot be read: {error!r}") from error
+                raise EngineError(
+                    f"the engine's copy of {reference} cannot be read: {error!r}",
+                    hint=f"pull or build it again; docker save {reference} | tar -t shows what there is of it",
+                ) from error
 
     def _image(self, archive: "Archive", reference: str, platform: Platform) -> Image:
         found = dict(archive.images())

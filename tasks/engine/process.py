@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from ..errors import EngineError
 
 _CHUNK = 1 << 16
+_WORDS = 12  # of a command that an error shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,14 @@ def stream(*argv: str | Path, env: Mapping[str, str] | None = None) -> Generator
             child.kill()
 
 
+def unrunnable(program: str, error: OSError) -> EngineError:
+    """Return the error of a program that is there, and that the system does not run."""
+    return EngineError(
+        f"{program} cannot be run: {error.strerror}",
+        hint=f"see what lies in its place: ls -l $(command -v {shlex.quote(program)})",
+    )
+
+
 @contextlib.contextmanager
 def _explained(program: str, timeout: float | None = None) -> Iterator[None]:
     try:
@@ -109,7 +119,7 @@ def _explained(program: str, timeout: float | None = None) -> Iterator[None]:
     except FileNotFoundError as error:
         raise EngineError(f"{program} is not on PATH", hint="inv container-setup") from error
     except OSError as error:
-        raise EngineError(f"{program} cannot be run: {error.strerror}") from error
+        raise unrunnable(program, error) from error
     except subprocess.TimeoutExpired as error:
         raise EngineError(
             f"{program} did not answer within {timeout:g} s", hint="again; does it answer by itself?"
@@ -125,7 +135,10 @@ def check(
     """
     done = run(*argv, cwd=cwd, env=env, timeout=timeout)
     if not done.ok:
-        raise EngineError(f"{' '.join(done.argv[:3])} … failed: {done.last_line}")
+        words, more = shlex.join(done.argv[:_WORDS]), " …" if done.argv[_WORDS:] else ""
+        raise EngineError(
+            f"{' '.join(done.argv[:3])} … failed: {done.last_line}", hint=f"by itself it may say more: {words}{more}"
+        )
     return done.stdout
 
 
@@ -154,4 +167,4 @@ def spawn_daemon(*argv: str | Path, log: Path, env: Mapping[str, str] | None = N
                 check=True,
             )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EngineError(f"{words[0]} could not be started: {error}") from error
+        raise EngineError(f"{words[0]} could not be started: {error}", hint=f"what it said is in {log}") from error

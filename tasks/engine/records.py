@@ -50,7 +50,9 @@ def write(root: Path, service: str, record: Mapping[str, Any], kind: str = INPUT
     try:
         _write(root, _path(root, service, kind), json.dumps(record, ensure_ascii=True))
     except OSError as error:
-        raise ConfigError(f"{workspace.FOLDER}/{kind}/{service}.json cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{workspace.FOLDER}/{kind}/{service}.json cannot be written: {error.strerror}", hint=workspace.WAY_OUT
+        ) from error
 
 
 def write_last(root: Path, text: str) -> None:
@@ -63,7 +65,7 @@ def write_last(root: Path, text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             (root / LAST).unlink(missing_ok=True)
-        raise ConfigError(f"{LAST} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{LAST} cannot be written: {error.strerror}", hint=workspace.WAY_OUT) from error
 
 
 def remove_files(root: Path, *names: str) -> None:
@@ -75,7 +77,9 @@ def remove_files(root: Path, *names: str) -> None:
         try:
             (root / workspace.FOLDER / name).unlink(missing_ok=True)
         except OSError as error:
-            raise ConfigError(f"{workspace.FOLDER}/{name} cannot be removed: {error.strerror}") from error
+            raise ConfigError(
+                f"{workspace.FOLDER}/{name} cannot be removed: {error.strerror}", hint=workspace.WAY_OUT
+            ) from error
 
 
 def write_file(root: Path, name: str, text: str) -> None:
@@ -86,7 +90,9 @@ def write_file(root: Path, name: str, text: str) -> None:
     try:
         _write(root, root / workspace.FOLDER / name, text)
     except OSError as error:
-        raise ConfigError(f"{workspace.FOLDER}/{name} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{workspace.FOLDER}/{name} cannot be written: {error.strerror}", hint=workspace.WAY_OUT
+        ) from error
 
 
 def _write(root: Path, path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, Interrupted
+from .process import unrunnable
 
 # Seconds that a child has to clean up behind itself; all are gone within two.
 GRACE = 1.2
@@ -166,7 +167,7 @@ class _Run:
                 )
         except OSError as error:
             pipe.close()
-            raise EngineError(f"{job.argv[0]} cannot be run: {error.strerror}") from error
+            raise unrunnable(str(job.argv[0]), error) from error
         finally:
             os.close(writing)
         self._children.add(child.pid)

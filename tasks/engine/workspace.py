@@ -11,6 +11,8 @@ from typing import BinaryIO
 from ..errors import ConfigError, Interrupted
 
 FOLDER = ".container"
+WAY_OUT = f"make the checkout writable, and see that its disk has room; rm -r {FOLDER} begins anew"
+"""What mends that something cannot be written there."""
 _IGNORE_ALL = "*\n"
 _FOLDERS = ("logs", "inputs", "verified")
 UNWAITING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -63,7 +65,7 @@ def copy_bundle(root: Path, bundle: Path) -> str:
                 file.write(content)
             path.replace(target)
     except OSError as error:
-        raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}", hint=WAY_OUT) from error
     return f"{FOLDER}/{target.name}"
 
 
@@ -118,7 +120,7 @@ def alone(root: Path, waiting: Callable[[], None], name: str = "lock") -> Iterat
     except KeyboardInterrupt:
         raise Interrupted("stopped while waiting for the other run") from None
     except OSError as error:
-        raise ConfigError(f"{FOLDER}/{name} cannot be taken: {error.strerror}") from error
+        raise ConfigError(f"{FOLDER}/{name} cannot be taken: {error.strerror}", hint=WAY_OUT) from error
     try:
         yield
     finally:

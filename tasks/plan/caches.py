@@ -13,7 +13,10 @@ from .platforms import Platform
 
 NONE = "none"
 FOLDER = ".container/cache"
-_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*", re.ASCII)
+_LETTER = "[A-Za-z0-9_.-]"
+_PART = rf"(?!\.\.(?!{_LETTER})){_LETTER}+"
+PATH = rf"{_PART}(?:/{_PART})*"
+"""A folder inside the repository."""
 # Between service and platforms: no service's name has it, so no two services share a scope.
 _JOINT = ".."
 _NO_FAULT_OF_A_CACHE = "did not complete successfully"  # a command of the Dockerfile
@@ -85,7 +88,7 @@ def _one(word: str, registry: str, source: str) -> Cache:
     if kind == Kind.GHA:
         return Cache(Kind.GHA)
     folder = place or FOLDER
-    if _PATH.fullmatch(folder) is None or ".." in folder.split("/"):
+    if re.fullmatch(PATH, folder) is None:
         raise ConfigError(
             f"{source}: {folder!r} is no folder inside the repository", hint=f"for example local={FOLDER}"
         )

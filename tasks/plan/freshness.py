@@ -1,7 +1,7 @@
 """Decide which images are up to date: the same fingerprint, under every reference, for the same platforms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .fingerprint import FINGERPRINT_LABEL, SCHEME, Mark, differences
@@ -73,6 +73,16 @@ def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapp
     if other:
         return Verdict(because=(other,))
     return Verdict(image=image, untagged=tuple(name for name in target.references if name not in there))
+
+
+def told(target: Target, mark: Mark, stored: Mapping[str, Stored]) -> bool:
+    """Return whether there is an image of which can be told what it is made of."""
+    return mark.inputs is not None and any(reference in stored for reference in target.references)
+
+
+def as_for(target: Target, stored: Mapping[str, Stored]) -> Mapping[str, Stored]:
+    """Return the images as if each were there for the target's platforms."""
+    return {name: replace(image, platforms=platforms_of(target)) for name, image in stored.items()}
 
 
 def _other_than_made(image: Stored, target: Target, fingerprint: str, before: Mapping[str, Any] | None) -> str:

@@ -1,7 +1,8 @@
 """What may be a registry, a tag, a service or a project: checked before any tool sees it.
 
 The grammar is that of the OCI distribution specification and of the reference package
-(github.com/distribution/reference).
+(github.com/distribution/reference). The patterns are written as editors take them, too: the schema of
+invoke.yaml has the same ones.
 """
 
 import re
@@ -11,13 +12,19 @@ from ..errors import ConfigError
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL = r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])"
-_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?"
-_SERVICE = re.compile(_COMPONENT)
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_HOST_ONLY = re.compile(_HOST)
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_LONGEST_NAME = 255
-_LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
+# From 1 to 65535, in at most five digits.
+PORT = (
+    r"(?![0-9]{6})0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])(?![0-9])"
+)
+_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-f:]+\])(?::{PORT})?"
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+# The rule of distribution/reference: otherwise "aic-sos/agent" would name a host.
+_NAMES_A_HOST = r"(?=[^/]*[.:]|localhost(?:/|$))"
+REGISTRY = rf"(?:{_NAMES_A_HOST}{_HOST}(?:/{_PATH})?|(?!{_NAMES_A_HOST}){_PATH})"
+TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+SERVICE = _COMPONENT
+LONGEST_REGISTRY = 255
+LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
 
 
 def split_list(text: str, *, source: str) -> tuple[str, ...]:
@@ -50,28 +57,13 @@ def check_registry(registry: str, *, source: str) -> str:
     if registry.endswith("/"):
         bare = registry.rstrip("/")
         raise ConfigError(f"{source}: {registry!r} ends with a slash", hint=f"write {bare or 'host/path'}")
-    if not _is_registry(registry.lower()):
+    if not re.fullmatch(REGISTRY, registry.lower()):
         raise ConfigError(f"{source}: {_shorten(registry)!r} is not a registry", hint="write host[:port]/path")
     if registry != registry.lower():
         raise ConfigError(f"{source}: {registry!r} has upper case", hint=f"write {registry.lower()}")
-    if len(registry) > _LONGEST_NAME:
-        raise ConfigError(f"{source} has {len(registry)} characters", hint=f"at most {_LONGEST_NAME}")
+    if len(registry) > LONGEST_REGISTRY:
+        raise ConfigError(f"{source} has {len(registry)} characters", hint=f"at most {LONGEST_REGISTRY}")
     return registry
-
-
-def _is_registry(text: str) -> bool:
-    host, _, path = text.partition("/")
-    if not _is_host(host):
-        host, path = "", text
-    found = _HOST_ONLY.fullmatch(host)
-    if host and (found is None or not 0 < int(found["port"] or 1) < 65536):  # noqa: PLR2004 - TCP's
-        return False
-    return not path or _PATH.fullmatch(path) is not None
-
-
-def _is_host(component: str) -> bool:
-    # The rule of distribution/reference: otherwise "aic-sos/agent" would name a host.
-    return "." in component or ":" in component or component == "localhost"
 
 
 def is_loopback(registry: str) -> bool:
@@ -87,7 +79,7 @@ def check_tags(tags: Sequence[str], *, source: str) -> tuple[str, ...]:
     Raises ConfigError for one that the specification does not allow.
     """
     for tag in tags:
-        if not _TAG.fullmatch(tag):
+        if not re.fullmatch(TAG, tag):
             raise ConfigError(f"{source}: {_shorten(tag)!r} cannot be a tag: {_why_no_tag(tag)}", hint=_tag_hint(tag))
     return tuple(dict.fromkeys(tags))
 
@@ -112,7 +104,7 @@ def _tag_hint(tag: str) -> str:
 
 def is_service(name: str) -> bool:
     """Whether a folder's name can be the last component of an image's name."""
-    return len(name) <= _LONGEST_SERVICE and _SERVICE.fullmatch(name) is not None
+    return len(name) <= LONGEST_SERVICE and re.fullmatch(SERVICE, name) is not None
 
 
 def check_project(name: str, *, source: str) -> str:

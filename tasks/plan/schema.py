@@ -4,6 +4,9 @@ import json
 from typing import Any
 
 from ..configuration import MAPPINGS, SERVICE_SETTINGS, SETTINGS, Setting
+from ..services import RESERVED
+from .names import LONGEST_SERVICE, SERVICE
+from .rules import ANYTHING, OF_KEY, OF_LINES, OF_NAMES, like
 
 
 def schema() -> dict[str, Any]:
@@ -14,12 +17,14 @@ def schema() -> dict[str, Any]:
             service["properties"][setting.key] = {
                 "type": "object",
                 "description": f"{setting.help} Default: {setting.default}.",
-                "additionalProperties": {"type": ["string", "integer"]},
+                "propertyNames": OF_NAMES,
+                "additionalProperties": OF_LINES,
             }
     container = _object(SETTINGS)
     container["properties"]["services"] = {
         "type": "object",
         "description": "What is said of one service, by its name.",
+        "propertyNames": {**like(SERVICE), "maxLength": LONGEST_SERVICE, "not": {"enum": sorted(RESERVED)}},
         "additionalProperties": service,
     }
     return {
@@ -39,12 +44,8 @@ def _object(settings: tuple[Setting, ...]) -> dict[str, Any]:
 
 
 def _value(setting: Setting) -> dict[str, Any]:
-    text = ["string", "integer"]
     described = {"description": f"{setting.help} Default: {setting.default}.", "examples": [setting.example]}
-    if setting.several:
-        items = {"type": "array", "items": {"type": text}}
-        return {"anyOf": [{"type": [*text, "null"]}, items], **described}
-    return {"type": [*text, "null"], **described}
+    return {**OF_KEY.get(setting.key, ANYTHING), **described}
 
 
 def dumps() -> str:

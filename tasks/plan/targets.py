@@ -142,7 +142,7 @@ def make_plan(sources: Sequence[Source], request: Request, *, others: Sequence[S
     circle, and PushError when images on stand-in bases would leave this machine.
     """
     if not sources:
-        raise ConfigError("nothing to build")
+        raise ConfigError("nothing to build", hint="choose with --services")
     known = {support_name(source.target): source for source in (*others, *sources)}
     below = _below(sources, known)
     foreign = len(request.platforms) == 1 and request.platforms[0] != request.native

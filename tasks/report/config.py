@@ -14,7 +14,7 @@ def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
     keys = max(len(one.key) for one in settings)
     values = max(len(one.value) for one in settings)
     for one in settings:
-        source = style.paint(one.source, style.QUIET)
+        source = style.paint(style.safe(one.source), style.QUIET)
         style.say(f"{one.key:<{keys}}  {style.safe(one.value):<{values}}  {source}")
     for service in services:
         details = [f"context {service.context}", f"Dockerfile {service.dockerfile}"]

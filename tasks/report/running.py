@@ -66,8 +66,17 @@ def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
     grid.show(_HEADS, rows, giving=("container",), told=("url",))
 
 
-def answer(launches: Sequence[Launch], conditions: Sequence[Condition]) -> Mapping[str, Any]:
-    """Return each service with its address, for programs."""
+def outdated(services: Sequence[str], flags: str) -> None:
+    """Say in one line whose images are older than their sources; ``flags`` are those that a build needs, too."""
+    if services:
+        names, command = ", ".join(services), f"inv container-build --services {','.join(services)}{flags}"
+        style.say(f"{style.paint('Older than the sources', style.WARN)}: {names}. Build: {command}")
+
+
+def answer(
+    launches: Sequence[Launch], conditions: Sequence[Condition], outdated: Sequence[str] | None = None
+) -> Mapping[str, Any]:
+    """Return each service with its address, and the outdated ones where those are known, for programs."""
     states = {condition.service: condition.health.value for condition in conditions}
     return {
         "services": [
@@ -79,7 +88,8 @@ def answer(launches: Sequence[Launch], conditions: Sequence[Condition]) -> Mappi
                 "container": launch.name,
             }
             for launch in launches
-        ]
+        ],
+        "outdated": None if outdated is None else list(outdated),
     }
 
 

@@ -79,6 +79,59 @@ def test_a_broken_invoke_yaml_is_named_even_by_list(repo: Repo, text: str, said:
     repo.inv("--list").fails(2, "invoke.yaml", said)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("container: [1]\n", "~/.invoke.yaml: container holds a list"),
+        ("container:\n  jobs: 010\n", "container.jobs in ~/.invoke.yaml: 010 is the number 8"),
+        ("container:\n  jobs: 4\n", "INVOKE_CONTAINER_JOBS: 'abc' is not a whole number"),
+        ("container:\n  registri: x\n", "did you mean registry?"),
+        ("container:\n  services_dir: apps\n", "write it into invoke.yaml at the repository's root"),
+    ],
+)
+def test_what_a_persons_own_file_says_wrong_is_named_even_by_list(
+    repo: Repo, tmp_path_factory: pytest.TempPathFactory, text: str, said: str
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / ".invoke.yaml").write_text(text)
+    repo.inv("--list", env={"HOME": str(home), "INVOKE_CONTAINER_JOBS": "abc"}).fails(2, said)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("more.yaml", None, "-f: there is no file 'more.yaml'"),
+        ("more.toml", "", "-f: Invoke cannot read more.toml"),
+        ("more.yaml", "container: [", "more.yaml is broken at line"),
+        ("more.json", '{"container": ', "more.json is broken: "),
+        ("more.yaml", "[1]", "more.yaml holds a list"),
+        ("more.yaml", "run: 5", "more.yaml: run is Invoke's own section"),
+        ("more.yaml", "container: {project: other}", "container.project is what a repository says of itself"),
+    ],
+)
+def test_a_file_of_f_that_cannot_be_used_is_named(repo: Repo, name: str, text: str | None, said: str) -> None:
+    if text is not None:
+        repo.write(name, text)
+    repo.inv("-f", name, "container-config").fails(2, said)
+    repo.inv("container-config", env={"INVOKE_RUNTIME_CONFIG": name}).fails(2, said)
+
+
+def test_the_settings_say_which_file_they_came_from(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / ".invoke.yaml").write_text("container: {jobs: 3, registry: home.example, builder: cloud}\n")
+    repo.write("invoke.yaml", "container: {registry: repository.example}\n")
+    repo.write("more.json", '{\n\t"container": {"builder": "near"}\n}\n')
+    env = {"HOME": str(home), "INVOKE_CONTAINER_BUILDER": "far"}
+    for words in (("-f", "more.json", "container-config"), ("container-config", "-f", "more.json")):
+        rows = [line.split(maxsplit=2) for line in repo.inv(*words, env=env).ok().out.splitlines()]
+        said = {key: (value, source) for key, value, source in rows if key in {"jobs", "registry", "builder"}}
+        assert said == {
+            "jobs": ("3", "container.jobs in ~/.invoke.yaml"),
+            "registry": ("repository.example", "container.registry in invoke.yaml"),
+            "builder": ("near", "container.builder in more.json"),
+        }
+
+
 @pytest.mark.parametrize("name", ["amd64", "arm64", "Upper", "-dash", "two words", "ünï", "a..b"])
 def test_a_folder_that_cannot_be_a_service_is_an_error(repo: Repo, name: str) -> None:
     repo.write(f"services/{name}/Dockerfile", f"FROM {BASE}\n")

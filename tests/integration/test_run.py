@@ -178,6 +178,30 @@ def test_detached_they_stay_the_next_run_replaces_and_container_stop_ends_them(s
     assert names() == []
 
 
+def test_an_image_that_is_older_than_its_sources_runs_and_is_named_with_what_mends_it(shop: Repo) -> None:
+    for name in ("one", "two"):
+        serving(shop, name)
+    fresh = shop.inv("container-run", "--detach").ok()
+    assert "Older than" not in fresh.all
+    image = docker("inspect", "-f", "{{.Image}}", "tiny-one")
+    shop.write("services/one/answer", "#!/bin/sh\necho another\n")
+    said = shop.inv("container-run", "--detach").ok()
+    line = next(line for line in said.out.splitlines() if line.startswith("Older than the sources: one. "))
+    assert docker("inspect", "-f", "{{.Image}}", "tiny-one") == image
+    assert json.loads(shop.inv("container-run", "--detach", "--json").ok().out)["outdated"] == ["one"]
+    shop.inv(*line.partition("Build: inv ")[2].split()).ok()
+    assert json.loads(shop.inv("container-run", "--detach", "--json").ok().out)["outdated"] == []
+
+
+def test_a_run_goes_on_where_nobody_can_tell_what_the_images_are_made_of(shop: Repo) -> None:
+    serving(shop, "one")
+    shop.inv("container-build").ok()
+    (shop.root / ".dockerignore").symlink_to("/etc/hostname")  # a build refuses it
+    said = shop.inv("container-run", "--detach", "--json").ok()
+    assert json.loads(said.out)["outdated"] is None
+    assert "Older than" not in said.all
+
+
 def test_a_container_is_shut_in(shop: Repo) -> None:
     port = serving(shop, "one")
     shop.inv("container-run", "--detach").ok()

@@ -314,6 +314,16 @@ def test_the_table_shows_the_address_to_ask_where_there_is_one(capsys: pytest.Ca
     assert "http://127.0.0.1:9001/health" in capsys.readouterr().out
 
 
+def test_what_is_older_than_its_sources_is_one_line_with_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    report.outdated(["agent", "indexer"], " --tags edge")
+    said = capsys.readouterr().out
+    command = "inv container-build --services agent,indexer --tags edge"
+    assert said == f"Older than the sources: agent, indexer. Build: {command}\n"
+    report.outdated([], "")
+    assert not capsys.readouterr().out
+    assert report.answer([], [])["outdated"] is None
+
+
 def test_a_service_that_wants_to_write_is_told_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> None:
     report.failure(Condition(service="agent", exit=Exit(code=1)), ["open /x: Read-only file system"])
     assert "its root cannot be written" in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from tasks import configuration, settings
+from tasks import configuration, elsewhere, settings
 from tasks.discovery import discover
 from tasks.errors import ConfigError
 from tasks.plan.platforms import Platform
@@ -16,11 +17,17 @@ from tests.support import Repo
 
 
 def context(root: Path) -> Context:
-    """Return what Invoke hands to a task: collection, project file and environment, in its own order."""
-    config = Config(system_prefix=f"{root}/none-", user_prefix=f"{root}/none-")
+    """Return what Invoke hands to a task: collection, files and environment, in its own order."""
+    runtime = root / "runtime.yaml"
+    config = Config(
+        system_prefix=f"{root}/system-",
+        user_prefix=f"{root}/user-",
+        runtime_path=runtime if runtime.exists() else None,
+    )
     config.load_collection({"container": configuration.DEFAULTS})
     config.set_project_location(root)
     config.load_project()
+    config.load_runtime()
     config.load_shell_env()
     return Context(config)
 
@@ -32,27 +39,39 @@ def load(repo: Repo, **flags: object) -> settings.Settings:
 
 # Each setting's value at each place, from the one that wins to the default.
 VARIABLES = {"registry": "DOCKER_REGISTRY", "platforms": "BUILD_PLATFORMS", "tags": "DOCKER_TAGS"}
+FILES = {
+    "runtime": "runtime.yaml",
+    "yaml": "invoke.yaml",
+    "user": "user-invoke.yaml",
+    "system": "system-invoke.yaml",
+}
 PLACES: dict[str, dict[str, str]] = {
     "registry": {
         "flag": "flag.example",
+        "runtime": "runtime.example",
         "variable": "variable.example",
         "invoke": "invoke.example",
         "yaml": "yaml.example",
+        "user": "user.example",
+        "system": "system.example",
         "default": "ghcr.io/shop",
     },
     "platforms": {
         "flag": "linux/arm64",
+        "runtime": "linux/amd64",
         "variable": "linux/arm64,linux/amd64",
         "invoke": "linux/amd64,linux/arm64",
         "yaml": "linux/arm64",
+        "user": "linux/arm64,linux/amd64",
+        "system": "linux/amd64,linux/arm64",
         "default": "linux/amd64",
     },
-    "tags": {"flag": "f", "variable": "v,w", "invoke": "i", "yaml": "y,z", "default": "latest,v1.2.3"},
-    "builder": {"flag": "f", "invoke": "i", "yaml": "y", "default": ""},
-    "jobs": {"flag": "1", "invoke": "2", "yaml": "3"},
-    "mirror": {"invoke": "invoke.example", "yaml": "yaml.example", "default": ""},
-    "cache": {"invoke": "gha", "yaml": "gha,local=.container/cache", "default": ""},
-    "ca": {"invoke": "none", "yaml": "ca.pem", "default": "auto"},
+    "tags": {"flag": "f", "runtime": "r", "variable": "v,w", "invoke": "i", "yaml": "y,z", "default": "latest,v1.2.3"},
+    "builder": {"flag": "f", "runtime": "r", "invoke": "i", "yaml": "y", "user": "u", "system": "s", "default": ""},
+    "jobs": {"flag": "1", "runtime": "5", "invoke": "2", "yaml": "3", "user": "6", "system": "7"},
+    "mirror": {"invoke": "invoke.example", "yaml": "yaml.example", "user": "user.example", "default": ""},
+    "cache": {"invoke": "gha", "yaml": "gha,local=.container/cache", "user": "gha", "default": ""},
+    "ca": {"invoke": "none", "yaml": "ca.pem", "user": "none", "system": "auto", "default": "auto"},
     "project": {"invoke": "invoked", "yaml": "written", "default": "shop"},
     "services": {"flag": "indexer", "default": "agent,indexer"},
     "progress": {"flag": "quiet", "default": "auto"},
@@ -65,8 +84,8 @@ def placed(repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, values: Mappin
         monkeypatch.setenv(VARIABLES[key], values["variable"])
     if "invoke" in values:
         monkeypatch.setenv(f"INVOKE_CONTAINER_{key.upper()}", values["invoke"])
-    if "yaml" in values:
-        repo.write("invoke.yaml", f"container:\n  {key}: {values['yaml']}\n")
+    for place in FILES.keys() & values.keys():
+        repo.write(FILES[place], f"container:\n  {key}: {values[place]}\n")
     return load(repo, **({key: values["flag"]} if "flag" in values else {}))
 
 
@@ -92,14 +111,21 @@ BAD = {
     "services": "nobody",
     "progress": "loud",
 }
-SOURCES = {"flag": "--{key}", "invoke": "INVOKE_CONTAINER_{upper}", "yaml": "container.{key} in invoke.yaml"}
+SOURCES = {
+    "flag": "--{key}",
+    "invoke": "INVOKE_CONTAINER_{upper}",
+    "yaml": "container.{key} in invoke.yaml",
+    **{place: f"container.{{key}} in {{root}}/{FILES[place]}" for place in ("runtime", "user", "system")},
+}
 
 
 @pytest.mark.parametrize(("key", "place"), [(key, place) for key in BAD for place in PLACES[key] if place != "default"])
 def test_an_error_names_the_place_of_the_bad_value(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, key: str, place: str
 ) -> None:
-    source = VARIABLES[key] if place == "variable" else SOURCES[place].format(key=key, upper=key.upper())
+    source = (
+        VARIABLES[key] if place == "variable" else SOURCES[place].format(key=key, upper=key.upper(), root=repo.root)
+    )
     with pytest.raises(ConfigError) as caught:
         placed(repo, monkeypatch, key, {place: BAD[key]})
     assert str(caught.value).startswith(f"error: {source}: ")
@@ -434,3 +460,41 @@ def test_an_empty_version_is_named(repo: Repo) -> None:
     repo.write("VERSION", "\n")
     with pytest.raises(ConfigError, match="VERSION is empty"):
         load(repo)
+
+
+@pytest.mark.parametrize("key", elsewhere.OF_REPOSITORY)
+@pytest.mark.parametrize("place", ["runtime", "user", "system"])
+def test_what_a_repository_is_stands_in_its_own_file_alone(repo: Repo, key: str, place: str) -> None:
+    value: object = {"agent": {"port": 1}} if key == "services" else "root"
+    repo.write(FILES[place], json.dumps({"container": {key: value}}))
+    words = rf"{FILES[place]}: container\.{key} is what a repository says of itself\nhint: write it into invoke.yaml"
+    with pytest.raises(ConfigError, match=words):
+        load(repo)
+
+
+def test_a_key_of_another_file_that_nothing_reads_is_named(repo: Repo) -> None:
+    repo.write(FILES["user"], "container: {regitry: ghcr.io/acme}")
+    with pytest.raises(
+        ConfigError, match=r"user-invoke\.yaml: nothing reads container\.regitry\nhint: did you mean reg"
+    ):
+        load(repo)
+
+
+def test_an_empty_line_of_a_file_that_wins_takes_back_what_another_says(repo: Repo) -> None:
+    repo.write(FILES["user"], "container: {builder: cloud}")
+    assert load(repo).sources["builder"] == f"container.builder in {repo.root}/user-invoke.yaml"
+    repo.write(FILES["yaml"], "container: {builder: }")
+    found = load(repo)
+    assert (found.builder, found.sources["builder"]) == (None, "default")
+
+
+@pytest.mark.parametrize("suffix", ["yml", "json"])
+def test_the_repositorys_file_has_one_name(repo: Repo, suffix: str) -> None:
+    repo.write(f"invoke.{suffix}", json.dumps({"container": {"jobs": 3}}))
+    with pytest.raises(ConfigError, match=rf"invoke\.{suffix}: container is read .*\nhint: mv invoke\.{suffix} invoke"):
+        elsewhere.check(repo.root)
+    with pytest.raises(ConfigError, match=rf"invoke\.{suffix}: container is read from invoke\.yaml alone"):
+        load(repo)
+    repo.write("invoke.yaml", "")  # Invoke reads no other then
+    elsewhere.check(repo.root)
+    assert load(repo).jobs != 3

@@ -142,7 +142,10 @@ def test_fail_fast_stops_the_others_and_begins_no_more() -> None:
 
 def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_behind() -> None:
     heard = Heard()
-    with pytest.raises(EngineError, match="/no/program cannot be run: No such file or directory"):
+    with pytest.raises(
+        EngineError,
+        match=r"/no/program cannot be run: No such file or directory\nhint: .*ls -l \$\(command -v /no/program\)",
+    ):
         run(Job(key="a", argv=("/no/program",), stdin=b"", cwd=Path("/")), job("b", FOREVER), heard=heard)
     assert heard.codes == {"a": None, "b": None}
     _gone(heard.pids)

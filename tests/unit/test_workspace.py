@@ -73,8 +73,16 @@ def _lock(root: Path) -> None:
     [
         (".container", _prepare, ".container/ cannot be written: Not a directory\nhint: builds keep their logs there"),
         (".container/logs", _prepare, ".container/ cannot be written: File exists"),
-        (".container/lock/", _lock, ".container/lock cannot be taken: Is a directory"),
-        (".container/ca.pem/", _copy, ".container/ca.pem cannot be written: Is a directory"),
+        (
+            ".container/lock/",
+            _lock,
+            ".container/lock cannot be taken: Is a directory\nhint: make the checkout writable",
+        ),
+        (
+            ".container/ca.pem/",
+            _copy,
+            ".container/ca.pem cannot be written: Is a directory\nhint: make the checkout writable",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_written_is_named(
