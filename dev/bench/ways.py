@@ -132,7 +132,9 @@ def limit(ground: Ground, platforms: Sequence[str]) -> Limit:
 
     Raises BenchError when they fail.
     """
-    target = _definition(ground, platforms)["target"][RUST_SERVICE]
+    targets = _definition(ground, platforms)["target"]
+    target = targets[RUST_SERVICE]
+    bases = {**targets[GO_SERVICE].get("contexts", {}), **target.get("contexts", {})}
     arguments = {
         "ARCHITECTURES": " ".join(platform.rpartition("/")[2] for platform in platforms),
         "GO_SERVICES": _services(ground, "go.mod"),
@@ -144,7 +146,7 @@ def limit(ground: Ground, platforms: Sequence[str]) -> Limit:
     result = ground.root / ".container/times"
     output = ("--target", "times", "--output", f"type=local,dest={result}")
     words = ("--file", "dev/bench/limit.Dockerfile", *_pairs("--build-arg", arguments), *output, ".")
-    _run(_build({**target, "platforms": platforms[:1]}, *words), ground)
+    _run(_build({**target, "platforms": platforms[:1], "contexts": bases}, *words), ground)
     processors = len(os.sched_getaffinity(0))
     (go, go_both), (rust, rust_both) = (
         (float(line) / processors for line in (result / language).read_text(encoding="utf-8").split())
