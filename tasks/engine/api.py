@@ -11,7 +11,7 @@ from ..plan.freshness import Stored
 from ..plan.outcomes import Content, Layer
 from ..plan.platforms import Platform, of_machine
 from ..plan.targets import PLATFORMS_LABEL
-from . import client_file
+from . import client_file, quick
 from .machine import reach
 
 if TYPE_CHECKING:
@@ -24,10 +24,18 @@ _TIMEOUT = 120  # seconds
 class Engine:
     """A connection to the engine that the docker command line would use."""
 
-    def __init__(self, api: "APIClient", arch: str = "") -> None:
-        """Take an open client, and the processor that its engine named; ``connect`` does it."""
-        self._api = api
+    def __init__(self, api: "APIClient | None" = None, arch: str = "", socket: quick.Socket | None = None) -> None:
+        """Take an open client, or the socket that answers until one is needed, and the processor that it named."""
+        self._client = api
         self._arch = arch
+        self._socket = socket
+        self._told: Mapping[str, Any] | None = None
+
+    @property
+    def _api(self) -> "APIClient":
+        if self._client is None:
+            self._client = client()
+        return self._client
 
     def native(self) -> Platform:
         """Return the platform that runs there without emulation."""
@@ -43,9 +51,13 @@ class Engine:
         return str(self._info().get("DockerRootDir", ""))
 
     def _info(self) -> Mapping[str, Any]:
-        with translated():
-            info: Mapping[str, Any] = self._api.info()
-        return info
+        if self._told is None and self._socket is not None:
+            with contextlib.suppress(quick.UnansweredError):
+                self._told = self._socket.info()
+        if self._told is None:
+            with translated():
+                self._told = self._api.info()
+        return self._told
 
     def content(self, reference: str) -> Content | None:
         """Return what is in an image; None when it is not there.
@@ -71,15 +83,21 @@ class Engine:
         """
         if not references:  # no filter is all images
             return {}
-        with translated():
-            found = self._api.images(filters={"reference": list(references)})
         return {
             reference: stored
-            for image in found
+            for image in self._images(references)
             for stored in [self._stored(image["Id"], image.get("Labels") or {})]
             for reference in image.get("RepoTags") or ()
             if reference in references
         }
+
+    def _images(self, references: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        if self._socket is not None:
+            with contextlib.suppress(quick.UnansweredError):
+                return self._socket.images(references)
+        with translated():
+            found: Sequence[Mapping[str, Any]] = self._api.images(filters={"reference": list(references)})
+        return found
 
     def _stored(self, image: str, labels: Mapping[str, str]) -> Stored:
         platforms = labels.get(PLATFORMS_LABEL)
@@ -182,6 +200,10 @@ def connect() -> Engine:
 
     Raises EngineError when it is out of reach, with the reason.
     """
+    socket = quick.engine(client_file.require())
+    if socket is not None:
+        with contextlib.suppress(quick.UnansweredError):
+            return Engine(None, str(socket.version().get("Arch", "")), socket)
     api, version = _open()
     return Engine(api, str(version["Arch"]))
 

@@ -24,19 +24,21 @@ def _path() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
 
 
-def require() -> None:
+def require() -> str | None:
     """See that the docker client's file can be read, and that the context that is chosen is there.
 
-    Raises EngineError that names the file or the context, and the way out.
+    Returns the context that the file names. Raises EngineError that names the file or the context, and the way out.
     """
     path = _path()
     content = _read(path)
+    chosen: str | None = content.get("currentContext")
     if os.environ.get("DOCKER_HOST"):
-        return
+        return chosen
     named = os.environ.get("DOCKER_CONTEXT")
-    name, source = (named, "DOCKER_CONTEXT") if named else (content.get("currentContext"), f"currentContext in {path}")
+    name, source = (named, "DOCKER_CONTEXT") if named else (chosen, f"currentContext in {path}")
     if name and name != "default":
         _require_context(str(name), source)
+    return chosen
 
 
 def _read(path: Path) -> Mapping[str, Any]:

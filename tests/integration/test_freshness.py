@@ -247,3 +247,16 @@ def label(repo: Repo, *words: str) -> str:
     repo.inv("container-build", *words).ok()
     told = json.loads(docker("inspect", f"{REGISTRY}/one:latest"))[0]
     return str(told["Config"]["Labels"]["org.opencontainers.image.revision"])
+
+
+def test_the_engine_says_on_its_socket_what_it_says_through_the_sdk(tiny: Repo) -> None:
+    from tasks.engine import api
+
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.inv("container-build").ok()
+    names = ("images.test/tiny/one:latest", "images.test/tiny/none:latest")
+    quickly, thoroughly = api.connect(), api.Engine(api.client())
+    assert quickly.stored(names) == thoroughly.stored(names)
+    assert set(quickly.stored(names)) == {names[0]}
+    assert quickly.holds_several_platforms() == thoroughly.holds_several_platforms()
+    assert quickly.data_root() == thoroughly.data_root() != ""
