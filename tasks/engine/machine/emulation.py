@@ -101,6 +101,11 @@ def ensure(emulator: Emulator) -> bool:
     return True
 
 
+def renewal(emulator: Emulator) -> str:
+    """Return what takes an emulator out of the register and puts a good one there; pure."""
+    return f"echo -1 > {_REGISTER / emulator.name}, then: inv container-setup --emulation"
+
+
 def complaint(image: str, emulator: Emulator) -> str | None:
     """Run a program of that platform from ``image``; return None when it ran, else what it said.
 
