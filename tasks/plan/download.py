@@ -45,7 +45,11 @@ def probes(images: Mapping[str, str]) -> tuple[Probe, ...]:
 
 
 def dockerfile(tried: Sequence[Probe], nonce: str) -> str:
-    """Return the Dockerfile that tries them; each writes what it said and its exit code, and none fails the build."""
+    """Return the Dockerfile that tries them; each writes what it said and its exit code, and none fails the build.
+
+    ``nonce``, a word that is nowhere else, is in every step, so that each runs, and can be forgotten afterwards; what
+    was written is in the folder of that name.
+    """
     lines, mount, code = [], f"--mount=type=secret,id=ca,target={CA}", "echo $? >/told/code"
     for probe in tried:
         lines += [
@@ -53,9 +57,9 @@ def dockerfile(tried: Sequence[Probe], nonce: str) -> str:
             f"RUN {mount} mkdir /told && cd /tmp && : {nonce}; ({_PROBES[probe.language]}) >/told/said 2>&1; {code}",
         ]
     lines.append("FROM scratch")
-    lines += [f"COPY --from={probe.language} /told /{probe.language}" for probe in tried]
+    lines += [f"COPY --from={probe.language} /told /{nonce}/{probe.language}" for probe in tried]
     if not tried:
-        lines.append("COPY Dockerfile /")
+        lines.append(f"COPY Dockerfile /{nonce}")
     return "\n".join(lines) + "\n"
 
 

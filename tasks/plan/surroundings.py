@@ -1,4 +1,4 @@
-"""What of the environment reaches into a build, and what only seems to; each was tried with buildx."""
+"""What of the environment reaches into a build, and what only seems to (tried with buildx 0.36)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,9 +1,11 @@
 """container-doctor: each check, with exactly that broken."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Repo, docker, free_port
+from tests.support import ROOT, Repo, docker, free_port
 
 pytestmark = pytest.mark.docker
 
@@ -105,6 +107,25 @@ def test_an_address_where_something_else_answers_is_no_engine(repo: Repo) -> Non
     told.says("engine", "cannot", "unset DOCKER_HOST")
 
 
+def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("takes root, to be somebody else afterwards")
+    place = tmp_path / "closed.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        place.chmod(0o600)
+        code = "from tasks.engine.machine import mend_engine; print(*mend_engine.look())"
+        env = {**os.environ, "DOCKER_HOST": f"unix://{place}", "HOME": "/nonexistent"}
+        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+            folder.chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=env, user=65534, group=65534, capture_output=True, text=True
+        )
+    assert "cannot   engine" in done.stdout, done.stderr
+    assert "Permission denied; sudo usermod -aG docker $USER" in done.stdout
+
+
 def test_a_context_that_is_not_there_is_named(repo: Repo) -> None:
     told = Told(repo, env={"DOCKER_CONTEXT": "nosuch"})
     assert told.code == 3
@@ -152,6 +173,15 @@ def test_without_docker_on_path_that_is_said(repo: Repo, tmp_path: Path) -> None
     told = Told(repo, env={"PATH": str(tmp_path / "bin")})
     assert told.code == 3
     told.says("docker", "cannot", "not on PATH", "inv container-setup")
+
+
+@pytest.mark.parametrize("plugin", ["packaged", "latest"])
+def test_each_buildx_of_this_machine_answers_all_that_is_asked(repo: Repo, buildx_config: Path) -> None:
+    told = Told(repo, env={"DOCKER_CONFIG": str(buildx_config)})
+    assert told.code == 0
+    assert told.bad() == {("environment", "warning")}
+    told.says("builder", "ok", "default (docker), in use: linux/")
+    told.says("build", "ok")
 
 
 @pytest.mark.parametrize("how", ["variable", "setting"])
@@ -372,6 +402,25 @@ def test_containers_that_a_run_has_left_are_told_and_removed(repo: Repo) -> None
     told = Told(repo, "--fix")
     told.says("containers", "changed", "removed tiny-one")
     assert docker("ps", "-aq", "--filter", "name=^tiny-one$") == ""
+
+
+def test_containers_that_a_killed_verification_has_left_are_told_and_removed(repo: Repo) -> None:
+    from tasks.engine.specimens import VERIFY_LABEL, mark_of
+
+    repo.inv("container-build").ok()
+    label = f"{VERIFY_LABEL}={mark_of('tiny', repo.root)}"
+    docker("run", "-d", "--label", label, "images.test/tiny/one:latest")
+    try:
+        Told(repo).says("containers", "warning", "a killed verification left 1 container", "--fix")
+        Told(repo, "--fix").says("containers", "changed", "removed")
+        assert docker("ps", "-aq", "--filter", f"label={label}") == ""
+    finally:
+        docker("rm", "-f", *docker("ps", "-aq", "--filter", f"label={label}").split(), check=False)
+
+
+def test_nothing_of_the_tiny_build_stays_in_the_engines_builder(repo: Repo) -> None:
+    Told(repo).says("build", "ok")
+    assert "doctor-" not in docker("buildx", "du", "--verbose")
 
 
 def test_containers_that_run_are_left_alone(repo: Repo) -> None:

@@ -3,12 +3,13 @@
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...errors import ConfigError
+from ...errors import ConfigError, EngineError
 from ...plan import bases, download
-from .. import buildx, process, trust
+from .. import api, buildx, process, trust
 from . import stand_in_record
 from .check import Site
 from .findings import Finding, cannot, ok, warning
@@ -31,9 +32,10 @@ def build(site: Site) -> Iterator[Finding]:
     """Build something tiny, and say what came of it."""
     resolved = bases.resolve(site.bases, mirror=site.mirror, stand_ins=stand_in_record.recorded())
     tried = download.probes({base.reference: base.replacement or base.reference for base in resolved})
-    with TemporaryDirectory(prefix="container-tasks-") as name:
+    nonce = f"doctor-{secrets.token_hex(8)}"
+    with TemporaryDirectory(prefix="container-tasks-") as name, _forgotten(nonce):
         folder = Path(name)
-        (folder / "Dockerfile").write_text(download.dockerfile(tried, secrets.token_hex(8)), encoding="utf-8")
+        (folder / "Dockerfile").write_text(download.dockerfile(tried, nonce), encoding="utf-8")
         words = [*buildx.command(), "build", *buildx.of_builder(site.builder), "--progress=plain"]
         words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
         done = process.run(*words, timeout=_SECONDS)
@@ -43,9 +45,19 @@ def build(site: Site) -> Iterator[Finding]:
             return
         yield ok("build", "a tiny build goes through")
         for probe in tried:
-            place = folder / "out" / probe.language
+            place = folder / "out" / nonce / probe.language
             code, said = ((place / part).read_text(encoding="utf-8", errors="replace") for part in ("code", "said"))
             yield _told(download.result(probe.language, code, said))
+
+
+@contextmanager
+def _forgotten(nonce: str) -> Iterator[None]:
+    """Take what a build of these steps leaves in the engine's own builder away again."""
+    try:
+        yield
+    finally:
+        with suppress(EngineError), closing(api.client()) as client:  # what stays is cache
+            api.Engine(client).forget_steps(nonce)
 
 
 def _secret(site: Site, folder: Path) -> list[str]:

@@ -96,7 +96,7 @@ def containers(site: Site) -> Iterator[Finding]:
         told = f"{', '.join(ended.values())} of container-run ended and {'are' if len(ended) > 1 else 'is'} still there"
         yield warning("containers", told, way_out="inv container-stop")
     if tried:
-        told = f"a killed verification left {len(tried)} containers"
+        told = f"a killed verification left {len(tried)} container{'s' if len(tried) > 1 else ''}"
         yield warning("containers", told, way_out="inv container-doctor --fix")
     if not ended and not tried:
         yield ok("containers", "none was left behind")

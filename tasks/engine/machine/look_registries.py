@@ -61,7 +61,7 @@ def published(site: Site) -> Iterator[Finding]:
         told = f"{error.reason}; builds do without it, pushes and --reuse do not"
         yield warning("registry", told, way_out=error.hint or "check --registry")
         return
-    asked_by = credentials.source(host).told
+    asked_by = credentials.source(host)
     for service in site.services[:1]:
         refusal = base_images.refusal(f"{site.registry}/{service}:latest")
         if refusal is not None and _LOGIN.search(refusal):
