@@ -89,7 +89,7 @@ BEFORE = (
 )
 """What a doctor looks at first, in turn: the rest depends on it."""
 AFTER = (
-    Check(subject="api", look=look_engine.versions, needs=_ENGINE),
+    Check(subject="api", look=look_engine.versions, needs=_BOTH),
     Check(subject="store", look=look_engine.store, needs=_ENGINE),
     Check(subject="clock", look=look_engine.clock, needs=_ENGINE),
     ROOM,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -91,8 +92,8 @@ def release(site: Site) -> Iterator[Finding]:
 
 def foreign(site: Site) -> Iterator[Finding]:
     """Say whether images of the other architecture run here, by trying it where an image is at hand."""
-    if site.engine is None or site.engine.socket is None:
-        return  # an engine elsewhere: its kernel cannot be asked
+    if site.engine is None or site.engine.socket is None or sys.platform != "linux":
+        return  # an engine elsewhere, as in a virtual machine: its kernel cannot be asked
     emulator = emulation.foreign()
     flags = emulation.registered(emulator)
     image = mend_bases.alpine(site.bases, site.mirror)
