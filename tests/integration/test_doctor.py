@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, Repo, docker, free_port
+from tests.support import Repo, docker, environment, free_port
 
 pytestmark = pytest.mark.docker
 
@@ -108,22 +109,23 @@ def test_an_address_where_something_else_answers_is_no_engine(repo: Repo) -> Non
 
 
 def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("takes root, to be somebody else afterwards")
     place = tmp_path / "closed.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen()
-        place.chmod(0o600)
-        code = "from tasks.engine.machine import mend_engine; print(*mend_engine.look())"
-        env = {**os.environ, "DOCKER_HOST": f"unix://{place}", "HOME": "/nonexistent"}
-        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-            folder.chmod(0o755)
+        place.chmod(0)
+        # Root opens everything, unless it gives that up.
+        drop = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=env, user=65534, group=65534, capture_output=True, text=True
+            [*drop, sys.executable, "-m", "invoke", "container-doctor"],
+            cwd=repo.root,
+            env=environment({"DOCKER_HOST": f"unix://{place}"}),
+            capture_output=True,
+            text=True,
+            check=False,
         )
-    assert "cannot   engine" in done.stdout, done.stderr
-    assert "Permission denied; sudo usermod -aG docker $USER" in done.stdout
+    assert done.returncode == 3
+    assert "Permission denied; sudo usermod -aG docker $USER" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_context_that_is_not_there_is_named(repo: Repo) -> None:
@@ -242,6 +244,9 @@ class _Stub(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="stub"')
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_words: object) -> None:
         """Say nothing."""
@@ -419,8 +424,12 @@ def test_containers_that_a_killed_verification_has_left_are_told_and_removed(rep
 
 
 def test_nothing_of_the_tiny_build_stays_in_the_engines_builder(repo: Repo) -> None:
+    def words() -> set[str]:
+        return set(re.findall("doctor-[0-9a-f]{16}", docker("buildx", "du", "--verbose")))
+
+    before = words()
     Told(repo).says("build", "ok")
-    assert "doctor-" not in docker("buildx", "du", "--verbose")
+    assert words() <= before
 
 
 def test_containers_that_run_are_left_alone(repo: Repo) -> None:

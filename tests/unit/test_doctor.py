@@ -1,8 +1,9 @@
 """What a doctor's looks make of what they were told, and the round that it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,22 @@ from tasks.plan.platforms import Platform
 
 ENGINE = reach.Engine(endpoint="unix:///x.sock", reach=reach.Reach.ANSWERS)
 # As `docker buildx ls --format json` says it.
-RUNNING = {
+RUNNING: Mapping[str, Any] = {
     "Name": "default",
     "Driver": "docker",
     "Current": True,
     "Nodes": [{"Name": "default", "Status": "running", "Platforms": ["linux/amd64", "linux/amd64/v2", "linux/arm64"]}],
 }
-OFF = {"Name": "far", "Driver": "remote", "Nodes": [{"Name": "far0", "Endpoint": "tcp://far:1", "Status": "inactive"}]}
-ASLEEP = {"Name": "own", "Driver": "docker-container", "Nodes": [{"Name": "own0", "Status": "inactive"}]}
+OFF: Mapping[str, Any] = {
+    "Name": "far",
+    "Driver": "remote",
+    "Nodes": [{"Name": "far0", "Endpoint": "tcp://far:1", "Status": "inactive"}],
+}
+ASLEEP: Mapping[str, Any] = {
+    "Name": "own",
+    "Driver": "docker-container",
+    "Nodes": [{"Name": "own0", "Status": "inactive"}],
+}
 
 
 def site(**values: object) -> check.Site:
@@ -74,7 +83,7 @@ def test_the_time_that_an_engine_names_is_held_against_ours() -> None:
     assert reach.described("unix:///x", {"SystemTime": "soon"}, asked).ahead == 0
 
 
-def builders(known: list[dict[str, object]], name: str | None, **more: object) -> list[Finding]:
+def builders(known: list[Mapping[str, Any]], name: str | None, **more: object) -> list[Finding]:
     return list(look_builders.told_of_builders(known, name, None, site(**more)))
 
 

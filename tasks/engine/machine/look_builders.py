@@ -3,10 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import process
+from .. import buildx, process
 from . import buildkitd, emulation, mend_bases, processes, release_builder
 from .check import Site
 from .findings import Finding, cannot, ok, warning
@@ -21,8 +21,12 @@ def builders(site: Site) -> Iterator[Finding]:
     if not done.ok:
         yield warning("builder", f"buildx cannot list them: {done.last_line}", way_out=_LS)
         return
-    known = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    yield from told_of_builders(known, chosen(site), os.environ.get("BUILDX_BUILDER"), site)
+    # buildx 0.13 says each once a node, and not which is in use.
+    known = {one["Name"]: one for one in map(json.loads, done.stdout.splitlines())}
+    name = chosen(site)
+    if name is None and not any("Current" in one for one in known.values()):
+        name = buildx.inspect(None).name
+    yield from told_of_builders(tuple(known.values()), name, os.environ.get("BUILDX_BUILDER"), site)
 
 
 def chosen(site: Site) -> str | None:
@@ -31,7 +35,7 @@ def chosen(site: Site) -> str | None:
 
 
 def told_of_builders(
-    known: list[Mapping[str, Any]], name: str | None, from_environment: str | None, site: Site
+    known: Sequence[Mapping[str, Any]], name: str | None, from_environment: str | None, site: Site
 ) -> Iterator[Finding]:
     """Say how the builders stand that buildx lists; pure."""
     names = [str(one.get("Name")) for one in known]
