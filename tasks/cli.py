@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, elsewhere, look, preview, programs, push, run, setup, verify
+from . import build, clean, config, configuration, doctor, elsewhere, look, preview, programs, push, run, setup, verify
 from .discovery import discover
 
 
@@ -31,6 +31,7 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
         *verify.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
+        *doctor.tasks(repository),
         *config.tasks(repository),
         *more,
     )

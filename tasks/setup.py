@@ -1,6 +1,5 @@
 """container-setup: make this machine able to build, and say what was done."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -37,6 +36,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
     from . import settings, sources
     from .engine.machine.prepare import Options, prepare
     from .errors import TaskError
+    from .report import findings as report
 
     wanted = Options(
         down=bool(values["down"]),
@@ -55,35 +55,11 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
 
     def say(finding: "Finding") -> None:
         found.append(finding)
-        _say(finding)
+        report.say(finding)
 
     try:
         prepare(wanted, project=project, mirror=mirror, bases=bases, say=say)
     except TaskError as error:
-        error.record = _answer(found)
+        error.record = report.answer(found)
         raise
-    return _answer(found)
-
-
-def _answer(found: Sequence["Finding"]) -> flags.Answer:
-    return {
-        "findings": [
-            {"state": one.state.value, "subject": one.subject, "text": one.text, "way_out": one.way_out}
-            for one in found
-        ]
-    }
-
-
-def _say(finding: "Finding") -> None:
-    from .engine.machine.findings import State
-    from .report import style
-
-    colours = {
-        State.OK: style.GOOD,
-        State.CHANGED: style.STRONG,
-        State.DOING: style.BUSY,
-        State.WARNING: style.WARN,
-        State.CANNOT: style.BAD,
-    }
-    word, _, rest = str(finding).partition(" ")
-    style.say(f"{style.paint(word, colours[finding.state])} {style.safe(rest)}")
+    return report.answer(found)

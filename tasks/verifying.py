@@ -1,6 +1,5 @@
 """The flow behind container-verify: choose the images, try each, judge what was seen, report."""
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import subjects
 from .engine import api, git, layers, manifests, records, trials, workspace
 from .engine.interrupts import Interrupts
-from .engine.specimens import Specimens
+from .engine.specimens import Specimens, mark_of
 from .errors import Interrupted, VerifyError
 from .plan import checks, record
 from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown, completed
@@ -111,8 +110,7 @@ class _Round:
         self._settings, self._repository, self._chosen, self._native = settings, repository, chosen, native
         self._store = layers.Store(client)
         self._manifests = manifests.Manifests(client, native)
-        mark = hashlib.sha256(str(settings.root).encode()).hexdigest()[:12]
-        self._specimens = Specimens(client, f"{settings.project}-{mark}", native)
+        self._specimens = Specimens(client, mark_of(settings.project, settings.root), native)
         self._bases = subjects.bases(
             [service for service in repository.services if service.name in {one.name for one in chosen}],
             settings,

@@ -176,6 +176,15 @@ class Engine:
             for record in records
         )
 
+    def forget_steps(self, word: str) -> None:
+        """Remove the records of steps of the engine's own builder that have a word in them."""
+        with translated():
+            records = self._api.df().get("BuildCache") or ()
+        # A step's result may stand on another's: those that came later go first.
+        told = [record for record in records if word in str(record.get("Description", ""))]
+        told.sort(key=lambda record: str(record.get("CreatedAt", "")), reverse=True)
+        self.remove_cache([record["ID"] for record in told])
+
     def remove_cache(self, ids: Sequence[str]) -> int:
         """Remove cache records by id, each alone, and return the bytes that came free."""
         freed = 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import EngineError
 
+_DEFAULT = "default"
 # Sections that the SDK or the command line opens, and what each of their entries has to be.
 _SECTIONS = {"auths": dict, "credHelpers": str, "proxies": dict, "HttpHeaders": str}
 
@@ -17,10 +18,19 @@ def names_plugin_folders() -> bool:
 
     Raises EngineError when it is damaged.
     """
-    return bool(_read(_path()).get("cliPluginsExtraDirs"))
+    return bool(content().get("cliPluginsExtraDirs"))
 
 
-def _path() -> Path:
+def content() -> Mapping[str, Any]:
+    """Return what it says; nothing where it is not there.
+
+    Raises EngineError when it is damaged.
+    """
+    return _read(path())
+
+
+def path() -> Path:
+    """Return where it lies: DOCKER_CONFIG is honoured."""
     return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
 
 
@@ -29,47 +39,57 @@ def require() -> str | None:
 
     Returns the context that the file names. Raises EngineError that names the file or the context, and the way out.
     """
-    path = _path()
-    content = _read(path)
-    chosen: str | None = content.get("currentContext")
-    if os.environ.get("DOCKER_HOST"):
-        return chosen
-    named = os.environ.get("DOCKER_CONTEXT")
-    name, source = (named, "DOCKER_CONTEXT") if named else (chosen, f"currentContext in {path}")
-    if name and name != "default":
-        _require_context(str(name), source)
+    chosen: str | None = content().get("currentContext")
+    name, source = _context(chosen)
+    if not os.environ.get("DOCKER_HOST") and name != _DEFAULT:
+        _require_context(name, source)
     return chosen
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def context() -> tuple[str, str]:
+    """Return the context that is chosen, and what chose it, if anything did; DOCKER_HOST wins over it.
+
+    Raises EngineError when the file is damaged.
+    """
+    return _context(content().get("currentContext"))
+
+
+def _context(chosen: str | None) -> tuple[str, str]:
+    named = os.environ.get("DOCKER_CONTEXT")
+    if named:
+        return named, "DOCKER_CONTEXT"
+    return (chosen, f"currentContext in {path()}") if chosen else (_DEFAULT, "")
+
+
+def _read(place: Path) -> Mapping[str, Any]:
     try:
-        if not path.is_file():
-            if path.exists():
-                raise _damaged(path, "it is no regular file")
+        if not place.is_file():
+            if place.exists():
+                raise _damaged(place, "it is no regular file")
             return {}
-        content = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(place.read_text(encoding="utf-8"))
     except OSError as error:
         raise EngineError(
-            f"the docker client's file {path} cannot be read: {error.strerror}",
-            hint=f"make it yours: ls -ld {path} shows whose it is; DOCKER_CONFIG names another folder",
+            f"the docker client's file {place} cannot be read: {error.strerror}",
+            hint=f"make it yours: ls -ld {place} shows whose it is; DOCKER_CONFIG names another folder",
         ) from error
     except ValueError as error:  # no JSON, or no UTF-8
-        raise _damaged(path, str(error)) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, f"it holds a {type(content).__name__}")
+        raise _damaged(place, str(error)) from error
+    if not isinstance(said, dict):
+        raise _damaged(place, f"it holds a {type(said).__name__}")
     for section, kind in _SECTIONS.items():
-        entries = {} if content.get(section) is None else content[section]
+        entries = {} if said.get(section) is None else said[section]
         if not isinstance(entries, dict) or not all(isinstance(entry, kind) for entry in entries.values()):
-            raise _damaged(path, f"{section} is not what it has to be")
-    if not isinstance(content.get("currentContext") or "", str):
-        raise _damaged(path, "currentContext is not text")
-    return content
+            raise _damaged(place, f"{section} is not what it has to be")
+    if not isinstance(said.get("currentContext") or "", str):
+        raise _damaged(place, "currentContext is not text")
+    return said
 
 
-def _damaged(path: Path, why: str) -> EngineError:
+def _damaged(place: Path, why: str) -> EngineError:
     return EngineError(
-        f"the docker client's file {path} is damaged: {why}",
-        hint=f"mend it, or begin a new one: mv {path} {path}.old; then docker login where it was needed",
+        f"the docker client's file {place} is damaged: {why}",
+        hint=f"mend it, or begin a new one: mv {place} {place}.old; then docker login where it was needed",
     )
 
 

@@ -185,6 +185,7 @@ def _container(entry: Mapping[str, Any]) -> Container:
             for port in entry.get("Ports") or ()
             if port.get("PublicPort") and port.get("Type") == "tcp"
         ),
+        ended=entry.get("State") in {"exited", "dead"},
     )
 
 

@@ -1,9 +1,15 @@
 """Ask a registry over HTTP whether it answers."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import PushError
 from ..plan.names import is_loopback
+
+if TYPE_CHECKING:
+    from requests import Response
 
 TIMEOUT = 10.0  # seconds
 _HUB = "registry-1.docker.io"
@@ -25,17 +31,8 @@ def require(registry: str, bundle: Path | None = None) -> None:
     import requests
 
     host = host_of(registry)
-    near = is_loopback(host)
-    scheme = "http" if near else "https"
-    no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
     try:
-        answer = requests.get(
-            f"{scheme}://{host}/v2/",
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            proxies=no_proxy if near else None,
-            verify=True if bundle is None else str(bundle),
-        )
+        answer = _asked(host, bundle)
     except requests.RequestException as error:
         raise PushError(
             f"the registry {host} cannot be reached: {_reason(error)}",
@@ -47,6 +44,31 @@ def require(registry: str, bundle: Path | None = None) -> None:
         )
     if "html" in answer.headers.get("content-type", ""):  # a proxy's page, with whatever code
         raise PushError(f"{host} does not answer as a registry, but with a page for people", hint="check --registry")
+
+
+def ahead(host: str, bundle: Path | None = None) -> float | None:
+    """Return by how many seconds a registry's clock is ahead of this machine's; None where it does not say."""
+    import requests
+
+    try:
+        told = _asked(host, bundle).headers.get("date", "")
+        return (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+    except (requests.RequestException, ValueError, TypeError):
+        return None
+
+
+def _asked(host: str, bundle: Path | None) -> "Response":
+    import requests
+
+    near = is_loopback(host)
+    no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
+    return requests.get(
+        f"{'http' if near else 'https'}://{host}/v2/",
+        timeout=TIMEOUT,
+        allow_redirects=False,
+        proxies=no_proxy if near else None,
+        verify=True if bundle is None else str(bundle),
+    )
 
 
 def _reason(error: BaseException) -> str:

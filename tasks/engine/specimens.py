@@ -6,9 +6,11 @@ this store that has ``sleep`` and a cable (see ``relay``); nothing is pulled for
 """
 
 import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,11 @@ _PROBE = 5 * _SECOND  # what one look at its health may take
 _LIFE = 900  # seconds after which a network that nobody ended goes away by itself
 _MOST = 12  # images that are tried for a cable
 _LIKELY = ("busybox", "alpine", "debian", "ubuntu")
+
+
+def mark_of(project: str, root: Path) -> str:
+    """Return what tells a checkout's containers from those of others; pure."""
+    return f"{project}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

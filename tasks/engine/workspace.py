@@ -125,3 +125,19 @@ def alone(root: Path, waiting: Callable[[], None], name: str = "lock") -> Iterat
         yield
     finally:
         lock.release()
+
+
+def held(path: Path) -> bool:
+    """Return whether a run holds this lock; one that is not there is not made."""
+    from filelock import FileLock, Timeout
+
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # another user's
+        return False

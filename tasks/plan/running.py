@@ -59,6 +59,8 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     published: tuple[tuple[str, int], ...] = ()
     """The addresses and TCP ports that it holds on the engine's machine; none while it does not run."""
+    ended: bool = False
+    """Whether it ran, and does not any more."""
 
     @property
     def service(self) -> str:

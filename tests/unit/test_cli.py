@@ -28,6 +28,7 @@ ALWAYS = [
     "container-build-arm64",
     "container-clean",
     "container-config",
+    "container-doctor",
     "container-plan",
     "container-push",
     "container-report",
@@ -112,6 +113,7 @@ FLAGS = {
     "container-stop": "services json",
     "container-verify": "services platforms registry tags image require skip json",
     "container-config": "init schema json",
+    "container-doctor": "fix json",
     "container-setup": "down latest-buildx release-builder emulation builder json",
 }
 

@@ -39,10 +39,10 @@ def ensure_started(name: str) -> bool:
     programs = cache.home() / "buildkit" / VERSION
     if not (programs / _PROGRAMS[0]).is_file():
         gobuild.build(_MODULE, VERSION, _PROGRAMS, programs)
-    if processes.find(_mark(name)):
+    if processes.find(mark(name)):
         if _wait(name, programs):
             return False
-        processes.stop(_mark(name))
+        processes.stop(mark(name))
     packages.ensure_installed({"runc": "runc", "setsid": "util-linux"})
     socket(name).parent.mkdir(parents=True, exist_ok=True)
     socket(name).unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def names() -> tuple[str, ...]:
 
 def stop(name: str) -> bool:
     """Stop the daemon of that builder; its cache stays. Return whether it ran."""
-    return processes.stop(_mark(name)) > 0
+    return processes.stop(mark(name)) > 0
 
 
 def delete(name: str) -> bool:
@@ -80,7 +80,7 @@ def delete(name: str) -> bool:
 
     Raises EngineError when something is still mounted below its folder.
     """
-    processes.stop(_mark(name), grace=_DELETE_SECONDS)
+    processes.stop(mark(name), grace=_DELETE_SECONDS)
     folder = _folder(name)
     if not folder.is_dir():
         return False
@@ -97,7 +97,7 @@ def _wait(name: str, programs: Path) -> bool:
         ask = (programs / "buildctl", "--addr", f"unix://{socket(name)}", "debug", "workers")
         if process.run(*ask, timeout=_ASK_SECONDS).ok:
             return True
-        if waited > 1 and not processes.find(_mark(name)):
+        if waited > 1 and not processes.find(mark(name)):
             return False
         time.sleep(_PAUSE)
     return False
@@ -115,5 +115,6 @@ def _root(name: str) -> Path:
     return _folder(name) / "root"
 
 
-def _mark(name: str) -> processes.Mark:
+def mark(name: str) -> processes.Mark:
+    """Return what tells the daemon of that builder from other processes."""
     return processes.Mark(program="buildkitd", word=str(_root(name)))

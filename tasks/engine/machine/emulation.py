@@ -101,6 +101,11 @@ def ensure(emulator: Emulator) -> bool:
     return True
 
 
+def renewal(emulator: Emulator) -> str:
+    """Return what takes an emulator out of the register and puts a good one there; pure."""
+    return f"echo -1 > {_REGISTER / emulator.name}, then: inv container-setup --emulation"
+
+
 def complaint(image: str, emulator: Emulator) -> str | None:
     """Run a program of that platform from ``image``; return None when it ran, else what it said.
 
@@ -108,8 +113,10 @@ def complaint(image: str, emulator: Emulator) -> str | None:
     refused (nobody listens there), and any other complaint means a broken emulation.
     """
     script = "wget -q -T 2 -O /dev/null http://127.0.0.1:1"
+    # Ctrl-C ends docker's client alone: as first process of a container the shell would hang on it.
+    options = ("--rm", "--sig-proxy=false", "--network", "none", "--platform", emulator.platform)
     done = process.run(
-        *("docker", "run", "--rm", "--network", "none", "--platform", emulator.platform, image),
+        *("docker", "run", *options, image),
         *("sh", "-c", f"{script} 2>&1; uname -m"),
         timeout=120.0,
     )

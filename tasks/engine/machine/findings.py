@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ...errors import TaskError
+from ...plan.printable import masked
+
 
 class State(StrEnum):
     """How a finding stands; the value is what a person reads."""
@@ -14,6 +17,9 @@ class State(StrEnum):
     """Something long begins; its own finding follows."""
     WARNING = "warning"
     CANNOT = "cannot"
+
+
+BAD = frozenset({State.WARNING, State.CANNOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +40,37 @@ class Finding:
 Say = Callable[[Finding], None]
 
 
+def _finding(state: State, subject: str, text: str, way_out: str | None = None) -> Finding:
+    return Finding(
+        state=state, subject=subject, text=masked(text), way_out=None if way_out is None else masked(way_out)
+    )
+
+
 def ok(subject: str, text: str) -> Finding:
     """Return that nothing had to be done."""
-    return Finding(state=State.OK, subject=subject, text=text)
+    return _finding(State.OK, subject, text)
 
 
 def changed(subject: str, text: str, *, way_out: str | None = None) -> Finding:
     """Return that the machine was changed, and how to use that where it is not plain."""
-    return Finding(state=State.CHANGED, subject=subject, text=text, way_out=way_out)
+    return _finding(State.CHANGED, subject, text, way_out)
 
 
 def doing(subject: str, text: str) -> Finding:
     """Return that something long begins."""
-    return Finding(state=State.DOING, subject=subject, text=text)
+    return _finding(State.DOING, subject, text)
 
 
 def warning(subject: str, text: str, *, way_out: str) -> Finding:
     """Return that something works, but not as well as it could."""
-    return Finding(state=State.WARNING, subject=subject, text=text, way_out=way_out)
+    return _finding(State.WARNING, subject, text, way_out)
 
 
 def cannot(subject: str, text: str, *, way_out: str) -> Finding:
     """Return that something is missing which this machine could not be given."""
-    return Finding(state=State.CANNOT, subject=subject, text=text, way_out=way_out)
+    return _finding(State.CANNOT, subject, text, way_out)
+
+
+def refused(subject: str, error: TaskError) -> Finding:
+    """Return what an error says: what is missing, and its way out."""
+    return cannot(subject, error.reason.partition("\n")[0], way_out=error.hint or "see its message")

@@ -38,12 +38,12 @@ def emulate(references: tuple[str, ...], mirror: str | None, say: Say) -> None:
     emulator = emulation.foreign()
     done = emulation.ensure(emulator)
     text = f"{emulator.platform} by {emulator.name} (flags {emulation.registered(emulator) or 'none'})"
-    image = _alpine(references, mirror)
+    image = alpine(references, mirror)
     complaint = emulation.complaint(image, emulator) if image is not None else None
     if complaint is not None:
         raise EngineError(
             f"{text} does not work: {complaint}",
-            hint=f"echo -1 > /proc/sys/fs/binfmt_misc/{emulator.name}, then: inv container-setup --emulation",
+            hint=emulation.renewal(emulator),
         )
     say((changed if done else ok)("emulation", text))
 
@@ -69,7 +69,7 @@ def _stand_ins(references: tuple[str, ...], refused: str, say: Say) -> None:
     say(changed("bases", text) if changes else ok("bases", text))
 
 
-def _alpine(references: tuple[str, ...], mirror: str | None) -> str | None:
+def alpine(references: tuple[str, ...], mirror: str | None) -> str | None:
     """Return an image to try emulation with, for either platform."""
     stand_in = stand_in_record.recorded().get("alpine")
     if stand_in is not None:

@@ -1,16 +1,41 @@
 """Steps of the set-up: an engine that answers, docker and buildx, room on the disks."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import EngineError
 from .. import cache
 from . import choice, disk, packages, plugin, private, processes, reach, records
-from .findings import Finding, Say, State, changed, doing, ok, warning
+from .findings import Finding, Say, State, cannot, changed, doing, ok, warning
 
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
 _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_HAS_ALL = "bake, imagetools and rawjson are there"
 _STORE = "switch on the containerd image store: https://docs.docker.com/engine/storage/containerd/"
+
+
+def look() -> Iterator[Finding]:
+    """Say what there is of an engine, and what would be done about it."""
+    found = reach.look()
+    ours = _our_own() if not found.answers and _is_usual(found) else None
+    match _choice(found):
+        case choice.Use():
+            yield _described(found)
+        case _ if ours is not None and ours.socket is not None:
+            told = f"none answers at {found.endpoint}; the private one does at {ours.socket}"
+            yield cannot("engine", told, way_out=_export(ours.socket))
+        case choice.Refuse(reason=reason, way_out=way_out):
+            yield cannot("engine", reason, way_out=way_out)
+        case choice.Start():
+            told = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
+            yield cannot("engine", told, way_out="inv container-setup starts a private one")
+
+
+def answering() -> reach.Engine | None:
+    """Return the engine that docker talks to, where it answers."""
+    found = reach.look()
+    return found if found.answers else None
 
 
 def engine(say: Say) -> reach.Engine:
@@ -19,10 +44,12 @@ def engine(say: Say) -> reach.Engine:
     Raises EngineError with what a person can do where none can be started.
     """
     found = reach.look()
-    usual = found.socket in (reach.USUAL_SOCKET, Path("/run/docker.sock"))
-    if not found.answers and usual:
-        found = _our_own() or found
-    match choice.choose(found, _surroundings(found.socket, usual=usual)):
+    if not found.answers and _is_usual(found):
+        ours = _our_own()
+        if ours is not None and ours.socket is not None:
+            _use(ours.socket)
+            found = ours
+    match _choice(found):
         case choice.Refuse(reason=reason, way_out=way_out):
             raise EngineError(reason, hint=way_out)
         case choice.Start(socket=socket):
@@ -37,6 +64,14 @@ def engine(say: Say) -> reach.Engine:
         case choice.Use():
             say(_described(found))
             return found
+
+
+def _is_usual(found: reach.Engine) -> bool:
+    return found.socket in (reach.USUAL_SOCKET, Path("/run/docker.sock"))
+
+
+def _choice(found: reach.Engine) -> choice.Use | choice.Start | choice.Refuse:
+    return choice.choose(found, _surroundings(found.socket, usual=_is_usual(found)))
 
 
 def _started(socket: Path, say: Say) -> reach.Engine:
@@ -54,6 +89,21 @@ def _started(socket: Path, say: Say) -> reach.Engine:
     return started
 
 
+def look_client() -> Iterator[Finding]:
+    """Say whether docker and its buildx plugin can what builds here need."""
+    if packages.which("docker") is None:
+        yield cannot("docker", "it is not on PATH", way_out="inv container-setup")
+        return
+    if not plugin.is_there():
+        yield cannot("buildx", "docker has no such plugin", way_out="inv container-setup")
+        return
+    lack = plugin.lacking()
+    if lack is None:
+        yield ok("buildx", _HAS_ALL)
+    else:
+        yield cannot("buildx", f"the plugin lacks {lack}", way_out="inv container-setup --latest-buildx")
+
+
 def client(say: Say) -> bool:
     """Have docker and its buildx plugin there; return whether either had to be put there.
 
@@ -66,7 +116,7 @@ def client(say: Say) -> bool:
     if link is not None:
         say(changed("buildx", f"linked as {link}"))
     else:
-        say(ok("buildx", "bake, imagetools and rawjson are there"))
+        say(ok("buildx", _HAS_ALL))
     return program is not None or link is not None
 
 
@@ -97,15 +147,12 @@ def room(found: reach.Engine, say: Say) -> None:
 
 
 def _our_own() -> reach.Engine | None:
-    """Return the private engine where it runs on a socket of its own, and use it."""
+    """Return the private engine where it runs on a socket of its own."""
     socket = private.recorded_socket()
     if socket is None or not private.running():
         return None
     found = reach.look(socket)
-    if not found.answers:
-        return None
-    _use(socket)
-    return found
+    return found if found.answers else None
 
 
 def _described(found: reach.Engine) -> Finding:

@@ -55,6 +55,11 @@ def known_plugins() -> Mapping[str, Path]:
     return {name: path for name, path in found.items() if path is not None and path.is_file()}
 
 
+def is_there() -> bool:
+    """Return whether docker has a buildx plugin at all."""
+    return process.run("docker", "buildx", "version", timeout=_PROBE_SECONDS).ok
+
+
 def lacking(*command: str) -> str | None:
     """Return what a buildx lacks that builds here need, or None; ``docker buildx`` unless another is named."""
     buildx = command or ("docker", "buildx")

@@ -1,14 +1,15 @@
 """The set-up of a machine, step by step: look, mend what can be mended, say what was done."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ...errors import EngineError
 from .. import cache, client_file
-from . import mend_bases, mend_engine, packages, private, registry, release_builder
-from .findings import Finding, Say, State, cannot, changed, doing, ok
+from . import checks, mend_bases, packages, private, registry, release_builder
+from .check import Check, Site
+from .findings import Finding, Say, State, changed, doing, ok, refused
 
 _LOCK_SECONDS = 3600.0
 
@@ -49,11 +50,11 @@ def prepare(
     """
     told = _Told(say)
     try:
-        with _alone(told):
+        with alone(told):
             if options.down:
                 _down(told)
             else:
-                _up(options, project, mirror, bases, told)
+                _up(options, _site(options, project, mirror, bases), told)
     except BrokenPipeError:  # nobody reads what is said: no fault of the machine's
         raise
     except OSError as error:  # no space, a folder that may not be written
@@ -69,8 +70,13 @@ def prepare(
     return tuple(told.findings)
 
 
+def _site(options: Options, project: str, mirror: str | None, bases: tuple[str, ...]) -> Site:
+    wanted = (options.builder or release_builder.default_name(project)) if options.release_builder else None
+    return Site(project=project, mirror=mirror, bases=bases, wanted_builder=wanted)
+
+
 @contextmanager
-def _alone(say: Say) -> Iterator[None]:
+def alone(say: Say) -> Iterator[None]:
     """Hold the set-up's lock: two at once would unpack and start the same things."""
     from filelock import FileLock, Timeout
 
@@ -92,30 +98,36 @@ def _alone(say: Say) -> Iterator[None]:
         lock.release()
 
 
-def _up(options: Options, project: str, mirror: str | None, bases: tuple[str, ...], say: Say) -> None:
+def _up(options: Options, site: Site, say: Say) -> None:
     client_file.require()
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # A registry that is out of reach takes its time to be so: ask while the rest is looked at.
-        probe = pool.submit(mend_bases.refusal, bases, mirror) if packages.which("docker") else None
-        engine = mend_engine.engine(say)
-        fresh = mend_engine.client(say)
-        refused = mend_bases.refusal(bases, mirror) if fresh or probe is None else probe.result()
-    if options.latest_buildx:
-        _attempt("buildx", say, lambda: mend_engine.latest_buildx(say))
-    mend_engine.room(engine, say)
-    _attempt("bases", say, lambda: mend_bases.bases(bases, mirror, refused, say))
-    _attempt("release builder", say, lambda: _release_builder(options, project, say))
-    if options.emulation:
-        _attempt("emulation", say, lambda: mend_bases.emulate(bases, mirror, say))
+        if packages.which("docker"):
+            # A registry that is out of reach takes its time to be so: ask while the rest is looked at.
+            site.refused = pool.submit(mend_bases.refusal, site.bases, site.mirror)
+        for check in checks.VITAL:
+            mend(check, site, say)
+    for check in checks.for_setup(latest_buildx=options.latest_buildx, emulation=options.emulation):
+        attempt(check, site, say)
 
 
-def _attempt(subject: str, say: Say, step: Callable[[], None]) -> None:
-    """Carry out a step whose failure leaves the machine usable for something, and say it."""
+def mend(check: Check, site: Site, say: Say) -> None:
+    """Put in order what a check is about, and say what was found and done.
+
+    Raises EngineError where that cannot be.
+    """
+    if check.mend is not None:
+        check.mend(site, say)
+    else:
+        for finding in check.look(site):
+            say(finding)
+
+
+def attempt(check: Check, site: Site, say: Say) -> None:
+    """Mend what the machine may lack and still be usable for something; a failure is said."""
     try:
-        step()
+        mend(check, site, say)
     except EngineError as error:
-        text = str(error).partition("\n")[0].removeprefix("error: ")
-        say(cannot(subject, text, way_out=error.hint or "see its message"))
+        say(refused(check.subject, error))
 
 
 def _down(say: Say) -> None:
@@ -126,15 +138,3 @@ def _down(say: Say) -> None:
     }
     for subject, ran in stopped.items():
         say(changed(subject, "stopped; what it holds stays") if ran else ok(subject, "none of ours was running"))
-
-
-def _release_builder(options: Options, project: str, say: Say) -> None:
-    if not options.release_builder:
-        for revived in release_builder.revive():
-            say(changed("release builder", f"the BuildKit of {revived} was started again"))
-        return
-    name = options.builder or release_builder.default_name(project)
-    if name not in release_builder.existing(project):
-        say(doing("release builder", f"making {name}, up to 3 minutes"))
-    driver, done = release_builder.ensure(name, project=project)
-    say((changed if done else ok)("release builder", f"{name} ({driver})"))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ class Engine:
     """Where it keeps images, on its own machine."""
     containerd_store: bool = False
     """Whether its image store holds images of several platforms."""
+    id: str = ""
+    ahead: float = 0.0
+    """Seconds by which its clock is ahead of this machine's."""
 
     @property
     def socket(self) -> Path | None:
@@ -62,13 +66,13 @@ def look(socket: Path | None = None) -> Engine:
             else docker.from_env(timeout=int(_SECONDS))
         )
         with closing(client):
-            about = client.info()
+            about, asked = client.info(), datetime.now(UTC)
             # An engine whose containerd is gone still tells of itself; it cannot tell of images.
             client.api.images(filters={"reference": [_NO_IMAGE]})
     except (DockerException, OSError, ValueError) as error:
         reach, detail = classify(error)
         return Engine(endpoint=place, reach=reach, detail=detail)
-    return described(place, about)
+    return described(place, about, asked)
 
 
 def endpoint() -> str:
@@ -86,8 +90,8 @@ def endpoint() -> str:
     return str(found or f"unix://{USUAL_SOCKET}").replace("http+docker://localhost", f"unix://{USUAL_SOCKET}")
 
 
-def described(place: str, about: dict[str, Any]) -> Engine:
-    """Read what an engine says of itself (``GET /info``)."""
+def described(place: str, about: dict[str, Any], asked: datetime | None = None) -> Engine:
+    """Read what an engine says of itself (``GET /info``); ``asked`` is when."""
     status = about.get("DriverStatus") or []
     root = about.get("DockerRootDir")
     return Engine(
@@ -96,7 +100,16 @@ def described(place: str, about: dict[str, Any]) -> Engine:
         version=str(about.get("ServerVersion", "")),
         data=Path(root) if root else None,
         containerd_store=any(_SNAPSHOTTER in pair for pair in status),
+        id=str(about.get("ID", "")),
+        ahead=0.0 if asked is None else _ahead(str(about.get("SystemTime", "")), asked),
     )
+
+
+def _ahead(told: str, asked: datetime) -> float:
+    try:
+        return (datetime.fromisoformat(told) - asked).total_seconds()
+    except (ValueError, TypeError):  # no time, or none with a zone
+        return 0.0
 
 
 def classify(error: BaseException) -> tuple[Reach, str]:

@@ -1,0 +1,91 @@
+"""container-doctor: look at everything that a build needs, and name what mends each thing."""
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from . import flags
+from .services import Repository
+
+if TYPE_CHECKING:
+    from .engine.machine.check import Site
+    from .engine.machine.findings import Finding
+
+FIX = flags.Flag("fix", False, "Mend what can be mended safely, as container-setup does.")
+
+
+def tasks(repository: Repository) -> list[Task[Any]]:
+    """Return container-doctor."""
+
+    def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        return run(c, repository, fix=bool(values["fix"]))
+
+    doc = "Say what is wrong with engine, builders, registries, network or checkout, each with what mends it."
+    return [flags.make_task("container-doctor", doc, (FIX,), body)]
+
+
+def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
+    """Look, say and mend; every finding is a line, and is returned.
+
+    Raises the kind of error that a build would meet, when something is in the way of one.
+    """
+    from .engine.machine.examine import examine
+    from .engine.machine.findings import State
+    from .errors import ConfigError
+    from .report import findings as report
+
+    found: list[Finding] = []
+
+    def say(finding: "Finding") -> None:
+        found.append(finding)
+        report.say(finding)
+
+    site, wrong = _site(c, repository)
+    for finding in wrong:
+        say(finding)
+    told = examine(site, fix=fix, say=say)
+    refused = [finding.subject for finding in wrong if finding.state is State.CANNOT]
+    kind = ConfigError if refused else told.error
+    if kind is None:
+        return report.answer(found)
+    subjects = dict.fromkeys([*refused, *told.in_the_way])
+    ways = "see the lines that begin with 'cannot'"
+    if told.mendable and not fix:
+        ways += "; inv container-doctor --fix mends what it safely can"
+    error = kind(f"in the way of a build: {', '.join(subjects)}", hint=ways)
+    error.record = report.answer(found)
+    raise error
+
+
+def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
+    """Return what there is to look at, and what is wrong with the settings: the rest is looked at all the same."""
+    from . import settings, sources
+    from .engine.machine.check import Site
+    from .engine.machine.findings import refused, warning
+    from .errors import ConfigError
+
+    root = repository.root
+    try:
+        project = settings.project_of(c, repository)
+        if not repository.services:
+            way_out = f"add {repository.folders[0]}/<name>/Dockerfile"
+            return Site(project=project, root=root), [
+                warning("settings", "there is no service to build", way_out=way_out)
+            ]
+        decided = settings.load(c, repository, {})
+        bases = sources.outside(repository, registry=decided.registry)
+    except ConfigError as error:
+        return Site(project="", root=root), [refused("settings", error)]
+    site = Site(
+        project=project,
+        root=root,
+        bases=bases,
+        mirror=decided.mirror,
+        registry=decided.registry,
+        services=tuple(service.name for service in decided.services),
+        builder=decided.builder,
+        platforms=decided.platforms,
+        ca=decided.ca,
+    )
+    return site, []

@@ -1,0 +1,78 @@
+"""A look by building: whether a step runs, and whether what runs in it gets out: proxies, authorities, names."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ...errors import ConfigError, EngineError
+from ...plan import bases, download
+from .. import api, buildx, process, trust
+from . import stand_in_record
+from .check import Site
+from .findings import Finding, cannot, ok, warning
+
+_SECONDS = 180.0  # a base may have to be pulled first
+
+
+def authorities(site: Site) -> Iterator[Finding]:
+    """Say which authorities builds are given."""
+    try:
+        bundle = trust.bundle(site.ca, site.root)
+    except ConfigError as error:
+        yield cannot("ca", error.reason, way_out=error.hint or "mend container.ca")
+        return
+    told = "builds are given no authorities" if bundle is None else f"builds trust what is in {bundle}"
+    yield ok("ca", f"{told} (container.ca: {site.ca})")
+
+
+def build(site: Site) -> Iterator[Finding]:
+    """Build something tiny, and say what came of it."""
+    resolved = bases.resolve(site.bases, mirror=site.mirror, stand_ins=stand_in_record.recorded())
+    tried = download.probes({base.reference: base.replacement or base.reference for base in resolved})
+    nonce = f"doctor-{secrets.token_hex(8)}"
+    with TemporaryDirectory(prefix="container-tasks-") as name, _forgotten(nonce):
+        folder = Path(name)
+        (folder / "Dockerfile").write_text(download.dockerfile(tried, nonce), encoding="utf-8")
+        words = [*buildx.command(), "build", *buildx.of_builder(site.builder), "--progress=plain"]
+        words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
+        done = process.run(*words, timeout=_SECONDS)
+        if not done.ok:
+            way_out = "inv container-setup; docker buildx inspect --bootstrap"
+            yield cannot("build", f"a tiny build fails: {done.last_line.removeprefix('ERROR: ')}", way_out=way_out)
+            return
+        yield ok("build", "a tiny build goes through")
+        for probe in tried:
+            place = folder / "out" / nonce / probe.language
+            code, said = ((place / part).read_text(encoding="utf-8", errors="replace") for part in ("code", "said"))
+            yield _told(download.result(probe.language, code, said))
+
+
+@contextmanager
+def _forgotten(nonce: str) -> Iterator[None]:
+    """Take what a build of these steps leaves in the engine's own builder away again."""
+    try:
+        yield
+    finally:
+        with suppress(EngineError), closing(api.client()) as client:  # what stays is cache
+            api.Engine(client).forget_steps(nonce)
+
+
+def _secret(site: Site, folder: Path) -> list[str]:
+    try:
+        bundle = trust.bundle(site.ca, site.root)
+    except ConfigError:  # a line of its own says so
+        return []
+    if bundle is None:
+        return []
+    shutil.copyfile(bundle, folder / "ca.pem")
+    return ["--secret", f"id=ca,src={folder / 'ca.pem'}"]
+
+
+def _told(found: download.Result) -> Finding:
+    if not found.fault:
+        return ok("downloads", f"{found.language} fetches inside a build")
+    told = f"{found.language} cannot fetch inside a build: {found.fault}"
+    return warning("downloads", told, way_out=found.hint)
