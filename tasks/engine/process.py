@@ -137,7 +137,8 @@ def check(
     if not done.ok:
         words, more = shlex.join(done.argv[:_WORDS]), " …" if done.argv[_WORDS:] else ""
         raise EngineError(
-            f"{' '.join(done.argv[:3])} … failed: {done.last_line}", hint=f"by itself it may say more: {words}{more}"
+            f"{' '.join(done.argv[:3])} … has failed: {done.last_line}",
+            hint=f"by itself it may say more: {words}{more}",
         )
     return done.stdout
 

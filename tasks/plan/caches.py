@@ -12,7 +12,7 @@ from .failures import Kind as Failing
 from .platforms import Platform
 
 NONE = "none"
-FOLDER = ".container/cache"
+USUAL_FOLDER = ".container/cache"
 _LETTER = "[A-Za-z0-9_.-]"
 _PART = rf"(?!\.\.(?!{_LETTER})){_LETTER}+"
 PATH = rf"{_PART}(?:/{_PART})*"
@@ -87,10 +87,10 @@ def _one(word: str, registry: str, source: str) -> Cache:
         return Cache(Kind.REGISTRY, repository)
     if kind == Kind.GHA:
         return Cache(Kind.GHA)
-    folder = place or FOLDER
+    folder = place or USUAL_FOLDER
     if re.fullmatch(PATH, folder) is None:
         raise ConfigError(
-            f"{source}: {folder!r} is no folder inside the repository", hint=f"for example local={FOLDER}"
+            f"{source}: {folder!r} is no folder inside the repository", hint=f"for example local={USUAL_FOLDER}"
         )
     return Cache(Kind.LOCAL, folder)
 

@@ -41,7 +41,7 @@ BY_CI = {
 }
 ELSEWHERE = "run elsewhere"
 # Flags of Invoke itself, which stand before any task.
-CORE = {"--help", "--list", "--print-completion-script"}
+CORE = {"--config", "--help", "--list", "--print-completion-script"}
 # What the documents name, and is made by a run, or belongs to another repository.
 NOT_HERE = {
     ".container/verify.json",
@@ -50,6 +50,8 @@ NOT_HERE = {
     ".container/logs/",
     "apps/",
     "docker-bake.override.json",
+    "invoke.json",
+    "invoke.yml",
 }
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -59,7 +59,7 @@ def test_a_program_that_does_not_answer_in_time_is_ended() -> None:
 
 def test_check_answers_with_the_output_or_the_last_line() -> None:
     assert check("echo", "a") == "a\n"
-    with pytest.raises(EngineError, match=r"-IS -c … failed: bad\nhint: by itself it may say more: \S+ -IS -c "):
+    with pytest.raises(EngineError, match=r"-IS -c … has failed: bad\nhint: by itself it may say more: \S+ -IS -c "):
         check(*python("raise SystemExit('bad')"))
 
 
