@@ -69,9 +69,10 @@ def _of(place: Ground, count: int, repeat: int, say: Callable[[str], object]) ->
     return Many(
         count=count,
         quiet_ours=rested,
+        # Back to back with itself: for minutes a builder goes on writing what a bake of a hundred has left behind.
+        busy_ours=several(busy, Way.OURS, 0),
         quiet_bake=several(quiet, Way.BAKE, QUIET),
         busy_bake=several(busy, Way.BAKE, 0),
-        busy_ours=several(busy, Way.OURS, 0),
         own=own,
         one_of_all=several(one, Way.OURS, QUIET, change=True),
         one_alone=several(one, Way.ALONE, QUIET, change=True),
