@@ -8,7 +8,8 @@ from typing import Any
 
 from ..errors import EngineError
 
-_DEFAULT = "default"
+DEFAULT = "default"
+"""The context that is the usual socket."""
 # Sections that the SDK or the command line opens, and what each of their entries has to be.
 _SECTIONS = {"auths": dict, "credHelpers": str, "proxies": dict, "HttpHeaders": str}
 
@@ -34,16 +35,16 @@ def path() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
 
 
-def require() -> str | None:
+def require() -> str:
     """See that the docker client's file can be read, and that the context that is chosen is there.
 
-    Returns the context that the file names. Raises EngineError that names the file or the context, and the way out.
+    Returns the name of that context; DOCKER_HOST wins over it. Raises EngineError that names the file or the context,
+    and the way out.
     """
-    chosen: str | None = content().get("currentContext")
-    name, source = _context(chosen)
-    if not os.environ.get("DOCKER_HOST") and name != _DEFAULT:
+    name, source = context()
+    if not os.environ.get("DOCKER_HOST") and name != DEFAULT:
         _require_context(name, source)
-    return chosen
+    return name
 
 
 def context() -> tuple[str, str]:
@@ -51,14 +52,10 @@ def context() -> tuple[str, str]:
 
     Raises EngineError when the file is damaged.
     """
-    return _context(content().get("currentContext"))
-
-
-def _context(chosen: str | None) -> tuple[str, str]:
-    named = os.environ.get("DOCKER_CONTEXT")
+    chosen, named = content().get("currentContext"), os.environ.get("DOCKER_CONTEXT")
     if named:
         return named, "DOCKER_CONTEXT"
-    return (chosen, f"currentContext in {path()}") if chosen else (_DEFAULT, "")
+    return (str(chosen), f"currentContext in {path()}") if chosen else (DEFAULT, "")
 
 
 def _read(place: Path) -> Mapping[str, Any]:

@@ -126,7 +126,7 @@ class Account:
         for log in document.get("logs") or ():
             yield from self._log(log)
         for warning in document.get("warnings") or ():
-            yield Warned(base64.b64decode(warning.get("short") or "").decode("utf-8", "replace"))
+            yield Warned(masked(base64.b64decode(warning.get("short") or "").decode("utf-8", "replace")))
 
     def _vertex(self, vertex: dict[str, Any]) -> Iterator[Event]:
         digest = vertex["digest"]

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-USUAL = "/var/run/docker.sock"
+from . import client_file
+from .machine.reach import USUAL_SOCKET
+
 _TIMEOUT = 30.0  # seconds
 _OK = 200
 
@@ -77,14 +79,13 @@ class Socket:
             connection.close()
 
 
-def engine(context: str | None) -> Socket | None:
+def engine(context: str) -> Socket | None:
     """Return the engine of docker's command line where it listens on a socket of this machine, else None.
 
-    ``context`` is the one that the docker client's file names.
+    ``context`` is the one that is chosen.
     """
     host = os.environ.get("DOCKER_HOST")
     if host:
         path = host.removeprefix("unix://")
         return Socket(Path(path)) if path != host and path.startswith("/") else None
-    named = os.environ.get("DOCKER_CONTEXT") or context
-    return Socket(Path(USUAL)) if named in {None, "", "default"} else None
+    return Socket(USUAL_SOCKET) if context == client_file.DEFAULT else None

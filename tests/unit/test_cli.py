@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from tasks import cli
 from tasks.errors import ConfigError
-from tests.support import ROOT, Repo
+from tests.support import ROOT, Repo, environment
 
 TASKS_PY = f"""\
 import sys
@@ -158,3 +158,9 @@ def test_listing_tasks_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_who_wants_no_bytecode_beside_the_sources_has_it_in_the_cache_folder(tmp_path: Path) -> None:
+    env = environment({"PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(tmp_path)})
+    subprocess.run([sys.executable, "-m", "invoke", "--list"], cwd=ROOT, env=env, check=True, capture_output=True)
+    assert list((tmp_path / "container-tasks/bytecode").rglob("cli.*.pyc"))

@@ -209,5 +209,8 @@ def test_credentials_of_an_address_are_masked_wherever_a_build_tells_them() -> N
         log(f"HTTP_PROXY={address}\n".encode()),
         vertex(name=name, error=f'process "curl --proxy {address} x" did not complete successfully: exit code: 7'),
     )
+    short = base64.b64encode(f"harm in ENV PROXY={address}".encode()).decode()
+    _, warned = read(json.dumps({"warnings": [{"short": short}]}))
+    assert warned == [Warned("harm in ENV PROXY=http://***@proxy.example:3128")]
     assert "s3cr3t" not in repr((account.steps, account.tails, events))
     assert "HTTP_PROXY=http://***@proxy.example:3128" in repr(events)

@@ -1,5 +1,6 @@
 """The engine's socket, asked without the SDK."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tasks.engine import quick
+from tasks.engine import client_file, quick
+from tasks.engine.machine.reach import USUAL_SOCKET
 
 
 @pytest.fixture
@@ -67,11 +69,11 @@ def test_a_socket_that_is_not_there_is_left_to_the_sdk(place: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "context", "expected"),
     [
-        ({}, None, quick.USUAL),
-        ({}, "default", quick.USUAL),
+        ({}, None, str(USUAL_SOCKET)),
+        ({}, "default", str(USUAL_SOCKET)),
         ({}, "elsewhere", None),
         ({"DOCKER_CONTEXT": "elsewhere"}, None, None),
-        ({"DOCKER_CONTEXT": "default"}, "elsewhere", quick.USUAL),
+        ({"DOCKER_CONTEXT": "default"}, "elsewhere", str(USUAL_SOCKET)),
         ({"DOCKER_HOST": "unix:///run/x.sock"}, "elsewhere", "/run/x.sock"),
         ({"DOCKER_HOST": "tcp://localhost:2375"}, None, None),
         ({"DOCKER_HOST": "ssh://somebody@host"}, None, None),
@@ -79,11 +81,17 @@ def test_a_socket_that_is_not_there_is_left_to_the_sdk(place: Path) -> None:
     ],
 )
 def test_it_is_asked_only_where_dockers_own_client_would(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], context: str | None, expected: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variables: dict[str, str],
+    context: str | None,
+    expected: str | None,
 ) -> None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = quick.engine(context)
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": context}), encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    found = quick.engine(client_file.context()[0])
     assert found == (None if expected is None else quick.Socket(Path(expected)))

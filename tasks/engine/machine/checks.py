@@ -12,6 +12,7 @@ from . import (
     mend_bases,
     mend_builders,
     mend_engine,
+    reach,
 )
 from .check import Check, Need, Site
 from .findings import Finding, Say, State
@@ -21,8 +22,9 @@ _BOTH = _ENGINE | _BUILDX
 
 
 def _engine(site: Site) -> Iterator[Finding]:
-    yield from mend_engine.look()
-    site.engine = mend_engine.answering()
+    found = reach.look()
+    site.engine = found if found.answers else None
+    yield from mend_engine.look(found)
 
 
 def _mend_engine(site: Site, say: Say) -> None:

@@ -15,9 +15,8 @@ _HAS_ALL = "bake, imagetools and rawjson are there"
 _STORE = "switch on the containerd image store: https://docs.docker.com/engine/storage/containerd/"
 
 
-def look() -> Iterator[Finding]:
-    """Say what there is of an engine, and what would be done about it."""
-    found = reach.look()
+def look(found: reach.Engine) -> Iterator[Finding]:
+    """Say what a look at the engine found, and what would be done about it."""
     ours = _our_own() if not found.answers and _is_usual(found) else None
     match _choice(found):
         case choice.Use():
@@ -30,12 +29,6 @@ def look() -> Iterator[Finding]:
         case choice.Start():
             told = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
             yield cannot("engine", told, way_out="inv container-setup starts a private one")
-
-
-def answering() -> reach.Engine | None:
-    """Return the engine that docker talks to, where it answers."""
-    found = reach.look()
-    return found if found.answers else None
 
 
 def engine(say: Say) -> reach.Engine:
@@ -85,7 +78,10 @@ def _started(socket: Path, say: Say) -> reach.Engine:
     say(doing("engine", "its builder kept more cached steps than it can read at a start: they go, images stay"))
     records.drop(place)
     started = private.ensure_started(socket)
-    records.release(place)
+    try:
+        records.release(place)
+    except EngineError as error:  # the engine is well; what is left only takes room
+        say(warning("engine", f"what those steps kept stays on the disk: {error.reason}", way_out=str(error.hint)))
     return started
 
 
