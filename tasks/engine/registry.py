@@ -35,7 +35,7 @@ def require(registry: str, bundle: Path | None = None) -> None:
         answer = _asked(host, bundle)
     except requests.RequestException as error:
         raise PushError(
-            f"the registry {host} cannot be reached: {_reason(error)}",
+            f"the registry {host} cannot be reached: {reason(error)}",
             hint="check the network and --registry; docker login if it needs one",
         ) from error
     if answer.status_code not in {200, 401, 403}:
@@ -71,7 +71,8 @@ def _asked(host: str, bundle: Path | None) -> "Response":
     )
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Return the innermost reason of an error, for a message."""
     while error.__context__ is not None:
         error = error.__context__
     return str(getattr(error, "strerror", None) or error)
