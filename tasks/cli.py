@@ -8,7 +8,22 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, doctor, elsewhere, look, preview, programs, push, run, setup, verify
+from . import (
+    build,
+    clean,
+    config,
+    configuration,
+    doctor,
+    elsewhere,
+    look,
+    preview,
+    programs,
+    push,
+    releases,
+    run,
+    setup,
+    verify,
+)
 from .discovery import discover
 
 
@@ -27,6 +42,7 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
         *preview.tasks(repository),
         *look.tasks(repository),
         *push.tasks(repository),
+        *releases.tasks(repository),
         *run.tasks(repository),
         *verify.tasks(repository),
         *clean.tasks(repository),

@@ -63,6 +63,10 @@ SETTINGS = (
         several=True,
     ),
     Setting("jobs", "How many services build at once.", "twice the processors, at least 5", "4"),
+    Setting("tries", "How often what a registry refuses for the moment is asked for in all.", "6", "10"),
+    Setting("retry_wait", "Seconds before the second try; before each next one twice as long.", "1", "5"),
+    Setting("retry_limit", "Seconds that all such waiting of a run may take.", "300", "900"),
+    Setting("registry_timeout", "Seconds without a word from a registry until a step counts as hung.", "120", "30"),
 )
 SERVICE_SETTINGS = (
     Setting("folder", "Where it lies, for a name that is not its folder's.", "the folder of its name", "apps/site"),

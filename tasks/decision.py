@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .reusing import Pulled, Registry
     from .services import Repository
     from .settings import Settings
+    from .shipping import Shipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Run:
     draft: "Draft"
     outline: "Plan"
     engine: api.Engine | None
+    shipment: "Shipment | None" = None
+    """The release that it is for, where it is for one."""
 
     @property
     def store(self) -> api.Engine | None:
@@ -132,10 +135,10 @@ def _asked_for(run: Run) -> Verdict | None:
 def _verdicts(run: Run, targets: "Sequence[Target]", stored: "Mapping[str, Stored]") -> "Mapping[str, Verdict]":
     """Decide what has to be built."""
     asked = _asked_for(run)
+    if run.shipment is not None:
+        return run.shipment.verdicts(run, targets, asked=asked)
     if asked is not None:
         return {target.service: asked for target in targets}
-    if run.store is None:
-        return _registry(run).verdicts(targets)
     return {target.service: _verdict(run, target, stored) for target in targets}
 
 

@@ -30,12 +30,20 @@ if TYPE_CHECKING:
     from .plan.targets import Plan, Target
     from .services import Repository, Service
     from .settings import Settings
+    from .shipping import Shipment
 
 
 def run(
-    settings: "Settings", repository: "Repository", *, output: Output, print_only: bool
+    settings: "Settings",
+    repository: "Repository",
+    *,
+    output: Output,
+    print_only: bool,
+    shipment: "Shipment | None" = None,
 ) -> "Mapping[str, Any] | None":
     """Build what is asked for and is not up to date, and return the record; or only print the definition of all.
+
+    A shipment takes the images further: to a release.
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
@@ -53,7 +61,7 @@ def run(
             drawn = drawn.on_classic()
         outline = drawn.outline()
         with recorded(Recording(settings, outline)) as recording:
-            _run(Run(settings, repository, drawn, outline, engine), recording)
+            _run(Run(settings, repository, drawn, outline, engine, shipment), recording)
         return recording.content
 
 
@@ -61,7 +69,7 @@ def _is_engine(settings: "Settings", output: Output) -> bool:
     """Whether it is the engine itself that builds; asked only where it matters."""
     from .engine import buildx
 
-    return (output is Output.PUSH or bool(settings.cache)) and buildx.inspect(settings.builder).driver == "docker"
+    return output is Output.LOAD and bool(settings.cache) and buildx.inspect(settings.builder).driver == "docker"
 
 
 def _definition(plan: "Plan") -> str:
@@ -103,6 +111,8 @@ def _run(run: Run, recording: Recording) -> None:
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
             plan = _plan(run.draft, stale)
             interrupted = _build(run, plan, seen, outcomes)
+            if run.shipment is not None and interrupted is None:
+                interrupted = run.shipment.build_again(run, outcomes, lambda left: _rebuild(run, left, seen, recording))
             moved += keeping.moved(run, stale)
             for target in plan.targets:
                 service = target.service
@@ -113,11 +123,14 @@ def _run(run: Run, recording: Recording) -> None:
     if interrupted is not None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
-    if moved and run.store is None:  # no record can help: others read what a registry has
-        raise PushError(
-            f"files of {', '.join(moved)} changed while it was pushed, and the registry may have either state",
-            hint=f"inv container-push --no-cache --services {','.join(moved)}",
-        )
+    if run.shipment is not None:
+        if moved:
+            raise PushError(
+                f"files of {', '.join(moved)} changed while it was pushed: its image may hold either state, so no tag "
+                "has moved",
+                hint=f"inv container-push --no-cache --services {','.join(moved)}",
+            )
+        run.shipment.finish(run, recording, ordered)
     style.say(_next_command(run))
 
 
@@ -185,6 +198,7 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
                     known=lambda: {reference: image.id for reference, image in seen.stored.result().items()},
                     failed=[one.service for one in failed(list(outcomes.values()))],
                     provenance=run.store is None,
+                    patience=float(settings.registry_timeout),
                     plain=_definition(shelf.plain) if shelf.caches else None,
                 ),
             )
@@ -197,6 +211,10 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
     if none_began(display.outcomes):
         buildx.check(definition, settings.root, settings.builder)  # which says it better than a failed build
     return None
+
+
+def _rebuild(run: Run, services: "Sequence[str]", seen: Seen, recording: Recording) -> "Interrupted | None":
+    return _build(run, _plan(run.draft, services), seen, recording.outcomes)
 
 
 def _headline(run: Run, commit: str | None) -> str:
@@ -245,7 +263,7 @@ def port_of(service: "Service", repository: "Repository") -> int | None:
 def _next_command(run: Run) -> str:
     plan, repository = run.outline, run.repository
     if plan.request.output is Output.PUSH:
-        return f"Next: docker pull {plan.targets[0].references[0]}"
+        return "Next: inv container-releases shows it among the others; inv container-rollback takes it back"
     if not plan.suffix and not run.settings.again:  # container-run has the same registry and tags, then
         chosen = [target.service for target in plan.targets]
         some = f" --services {','.join(chosen)}" if len(chosen) < len(repository.services) else ""

@@ -1,4 +1,4 @@
-"""container-push: every image for the platforms asked for, under every tag, in the registry."""
+"""container-push: all services in the registry, proved, then tagged as one release; or nothing."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,41 +11,50 @@ from .services import Repository
 if TYPE_CHECKING:
     from .settings import Settings
 
+SKIP = flags.Flag("skip", None, "Gates to leave out, comma-separated: verify, scan, sign.")
+REQUIRE = flags.Flag("require", False, "A platform that cannot run here is a failure of verify.")
+
 
 def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-push."""
 
     def body(c: Context, values: dict[str, Any]) -> flags.Answer:
-        from . import again, pipeline, settings
-        from .plan.targets import Output
+        from . import again, settings
 
         chosen = again.select(repository, values, "push") if values["failed"] else values
         if chosen is None:
             return None
         wanted = settings.load(c, repository, chosen)
-        if not values["print"]:
-            _require_clean_tree(repository)
-            _require_registry(wanted)
-        return pipeline.run(wanted, repository, output=Output.PUSH, print_only=bool(values["print"]))
+        if values["print"]:
+            return _print(wanted, repository)
+        return _release(wanted, repository, values)
 
-    doc = "Build and push every image that the registry lacks; needs a clean work tree."
-    return [flags.make_task("container-push", doc, (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED), body)]
+    own = (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED, SKIP, REQUIRE)
+    doc = "Release all services at once: build what changed, verify, scan, sign, and only then tag."
+    return [flags.make_task("container-push", doc, own, body)]
 
 
-def _require_clean_tree(repository: Repository) -> None:
-    from .engine import git
-    from .errors import ConfigError
+def _print(wanted: "Settings", repository: Repository) -> flags.Answer:
+    from . import pipeline
+    from .plan.targets import Output
 
-    changed = git.uncommitted(repository.root)
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - three names fit a line
-        raise ConfigError(
-            f"the work tree is not clean: {', '.join(changed[:3])}{more}",
-            hint="commit or stash it: what is pushed must be what a commit says",
+    return pipeline.run(wanted, repository, output=Output.PUSH, print_only=True)
+
+
+def _release(wanted: "Settings", repository: Repository, values: dict[str, Any]) -> flags.Answer:
+    from . import gates, pipeline, ports, shipping
+    from .plan.names import split_list
+    from .plan.targets import Output
+
+    skipped = gates.parse(
+        () if values["skip"] is None else split_list(values["skip"], source="--skip"), source="--skip"
+    )
+    ports.require_clean(repository.root)
+    ports.require_registry(wanted)
+    with ports.alone(wanted):
+        shipment = shipping.Shipment(
+            ports.registry(wanted), gates.Gates(skipped=skipped, require=bool(values["require"]))
         )
-
-
-def _require_registry(wanted: "Settings") -> None:
-    from .engine import registry, trust
-
-    registry.require(wanted.registry, trust.bundle(wanted.ca, wanted.root))
+        return pipeline.run(
+            ports.with_builder(wanted), repository, output=Output.PUSH, print_only=False, shipment=shipment
+        )

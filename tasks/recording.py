@@ -30,6 +30,8 @@ class Recording:
     """Of what each service's build reads."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """What has come of each service, as far as it has come."""
+    release: Mapping[str, Any] | None = None
+    """What a push has made of it, as far as it has come."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """The record, at the end."""
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -50,7 +52,7 @@ class Recording:
         root = self.settings.root
         self.content = record.make(
             self._run(), self._parts(), ending, seconds=self.seconds, before=records.read_last(root)
-        )
+        ) | {"release": self.release}
         try:
             records.write_last(root, record.dumps(self.content))
         except ConfigError as error:

@@ -54,21 +54,6 @@ class Registry:
             found[service] = looked[-1]
         return found
 
-    def verdicts(self, targets: Iterable["Target"]) -> Mapping[str, Verdict]:
-        """Return for each service whether every reference of it is up to date there, or why it has to be pushed.
-
-        Raises Interrupted when a signal ends the run.
-        """
-        known = {target.service: target for target in targets}
-        wanted = {service: one.references for service, one in known.items() if self.draft.fingerprints(service)}
-        looked = self._look(wanted, enough=lambda one: isinstance(one, Unusable))
-        return {
-            service: reuse.judge_pushed(looked[service], target.platforms)
-            if service in looked
-            else Verdict(because=(self.draft.marks[service].always,))
-            for service, target in known.items()
-        }
-
     def _look(
         self, wanted: Mapping[str, Sequence[str]], *, enough: Callable[[Published | Unusable], bool]
     ) -> Mapping[str, Sequence[Published | Unusable]]:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from .elsewhere import Files
     from .plan.platforms import Platform
+    from .plan.retrying import Patience
     from .services import Repository, Service
 
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 REUSE = ("none", "registry")
 LONGEST_COUNT = 6  # digits
+_PATIENCE = {"tries": 6, "retry_wait": 1, "retry_limit": 300, "registry_timeout": 120}
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
 
@@ -48,6 +50,14 @@ class Settings:
     cache: tuple[str, ...]
     """The caches that builds read and write beside the builder's own, each with its place."""
     jobs: int
+    tries: int
+    """How often a step that talks to a registry is tried in all."""
+    retry_wait: int
+    """Seconds before the second try."""
+    retry_limit: int
+    """Seconds that all waiting for further tries may take."""
+    registry_timeout: int
+    """Seconds without a word from a registry until a step counts as hung."""
     progress: str
     reuse: bool
     """Whether to pull what the registry has of the same fingerprint, instead of building it."""
@@ -61,6 +71,13 @@ class Settings:
     """Where each setting came from, by its key."""
     again: str = ""
     """The flags as they were typed, other than --services: what a second try has to say too."""
+
+    @property
+    def patience(self) -> "Patience":
+        """How patiently a registry is waited for."""
+        from .plan.retrying import Patience
+
+        return Patience(times=self.tries - 1, wait=float(self.retry_wait), limit=float(self.retry_limit))
 
 
 def load(
@@ -97,6 +114,7 @@ def load(
         builder=_builder(*read.optional("builder")),
         cache=_cache(*read.first("cache", default="none"), registry=registry),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
+        **{key: _number(read, key, default) for key, default in _PATIENCE.items()},
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
         reuse=_reuse(read),
         force=read.switch("force"),
@@ -243,9 +261,22 @@ def _not_empty(text: str, source: str, *, hint: str) -> str:
     return text
 
 
+def _number(read: "_Reader", key: str, default: int) -> int:
+    text, source = read.first(key, default=str(default))
+    return whole_number(text, source, hint=f"for example {default}")
+
+
 def _count(text: str, source: str) -> int:
+    return whole_number(text, source, hint="for example --jobs 2")
+
+
+def whole_number(text: str, source: str, *, hint: str) -> int:
+    """Return a number above 0 that a person wrote; ``source`` is named in errors.
+
+    Raises ConfigError for anything else.
+    """
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
-        raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint="for example --jobs 2")
+        raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint=hint)
     return int(text)
 
 

@@ -51,12 +51,28 @@ def run(settings: "Settings", repository: "Repository", wish: Wish) -> "Mapping[
     PushError for one that could not be had, and Interrupted.
     """
     client, engine = api.client(), api.connect()
-    began, started = time.monotonic(), datetime.now(UTC)
     chosen = (
         subjects.of_services(settings, repository, engine)
         if wish.image is None
         else subjects.of_reference(wish.image, settings, repository, client)
     )
+    found, content, error = verified(settings, repository, chosen, wish)
+    report.show(found)
+    if error is not None:
+        error.record = content
+        raise error
+    return content
+
+
+def verified(
+    settings: "Settings", repository: "Repository", chosen: Sequence[Subject], wish: Wish
+) -> "tuple[report.Report, Mapping[str, Any], VerifyError | None]":
+    """Verify images, keep what was found, and return it, as programs get it, and the error where a check failed.
+
+    Raises BuildError for an image that cannot be read, and Interrupted.
+    """
+    client, engine = api.client(), api.connect()
+    began, started = time.monotonic(), datetime.now(UTC)
     chosen = tuple(replace(one, skipped=one.skipped | wish.skip) for one in chosen)
     with workspace.alone(settings.root, lambda: style.note("another verification runs here; waiting for it"), LOCK):
         records.remove_files(settings.root, JSON_FILE, JUNIT_FILE)  # an older one would tell of another run
@@ -79,11 +95,7 @@ def run(settings: "Settings", repository: "Repository", wish: Wish) -> "Mapping[
                 size = sum(layer.size for layer in line.evidence.image.layers)
                 held = {"image": line.evidence.image.id, "size": size}
                 records.write(settings.root, _record_name(line.evidence.subject), held, records.VERIFIED)
-    report.show(found)
-    if error is not None:
-        error.record = content
-        raise error
-    return content
+    return found, content, error
 
 
 def _failure(found: report.Report) -> VerifyError | None:

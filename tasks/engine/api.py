@@ -162,6 +162,13 @@ class Engine:
         with translated(), contextlib.suppress(NotFound):
             self._api.remove_image(reference, noprune=False)
 
+    def forget(self, reference: str) -> None:
+        """Remove an image that was only pulled to be looked at; nothing where it is not there, or is in use."""
+        from docker.errors import APIError
+
+        with contextlib.suppress(APIError):
+            self._api.remove_image(reference)
+
     def cache_records(self) -> tuple[CacheRecord, ...]:
         """Return the records of the engine's own build cache."""
         with translated():

@@ -140,12 +140,12 @@ class Build:
             ) from error
 
     def hopeless(self, _seconds: float) -> bool:
-        """Whether it waits for a cache in vain."""
+        """Whether it waits for a cache or a push in vain."""
         return self.stalls is not None and bool(self.stalls.reason(time.monotonic()))
 
     def again(self, ended: Exit) -> bool:
         """Whether it has to be tried again without its caches, which may have spoilt it; then forget the first try."""
-        if self.stalls is None or ended.code == 0:
+        if self.stalls is None or ended.code == 0 or self.stalls.pushes_in_vain(time.monotonic()):
             return False
         for event in self.account.close():
             self._tell(event)
@@ -175,10 +175,13 @@ class Build:
 
     def _outcome(self, ended: Exit) -> Outcome:
         result = _read(self.metadata, self.target.name) if ended.code == 0 else {}
+        hung = "" if ended.code is not None or self.stalls is None else self.stalls.pushes_in_vain(time.monotonic())
+        if hung:
+            self.account.words = f"failed to push {self.target.repository}: {hung}"
         if ended.code == 0:
             state = State.UNCHANGED if self._is_known(result) else State.BUILT
         else:
-            state = State.STOPPED if ended.code is None else State.FAILED
+            state = State.STOPPED if ended.code is None and not hung else State.FAILED
         return Outcome(
             service=self.target.service,
             state=state,

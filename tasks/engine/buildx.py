@@ -171,6 +171,8 @@ class Conduct:
     """The services that have failed already in this run."""
     provenance: bool = True
     """Whether the images get one."""
+    patience: float = 600.0
+    """Seconds without a word from the registry until a push counts as hung."""
     plain: str | None = None
     """The definition without caches, where there are any: what they spoil is tried again with it."""
 
@@ -202,6 +204,11 @@ def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build], conduct: 
     return obstacle is None
 
 
+def _stalls(conduct: Conduct) -> Stalls | None:
+    caches = conduct.plain is not None
+    return Stalls(conduct.patience, caches) if conduct.provenance or caches else None
+
+
 def _build(
     plan: Plan, targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct
 ) -> dict[str, Outcome]:
@@ -215,7 +222,7 @@ def _build(
                 conduct.known,
                 listener,
                 plan.support,
-                None if conduct.plain is None else Stalls(),
+                _stalls(conduct),
             )
             for target in targets
         }

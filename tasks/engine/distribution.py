@@ -8,6 +8,7 @@ against its digest: a proxy's page and a damaged body are no manifests.
 import hashlib
 import json
 import time
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class Distribution:
         """``registry`` is ``host[:port][/path]``; ``bundle`` holds the authorities that this machine trusts."""
         import requests
 
-        self.registry, self._retries = registry, retries
+        self.registry, self.retries = registry, retries
         host = registry.partition("/")[0]
         self._host = host_of(registry)
         self._prefix = (
@@ -74,12 +75,18 @@ class Distribution:
             self._session.proxies = {}
         self._logins = Logins(self._host, self._session, _SECONDS)
 
+    def anew(self) -> "Distribution":
+        """Return the same with fresh patience: what takes others back may not fail for what was waited before."""
+        other = copy(self)
+        other.retries = self.retries.anew()
+        return other
+
     def manifest(self, name: str, reference: str) -> Manifest | None:
         """Return what a repository below the path has under a tag or digest; None where it has nothing.
 
         Raises PushError when the registry refuses or does not answer well, however patiently it is asked.
         """
-        return self._retries.call(f"{name}:{reference}", lambda: self._manifest(name, reference))
+        return self.retries.call(f"{name}:{reference}", lambda: self._manifest(name, reference))
 
     def put(self, name: str, reference: str, manifest: Manifest) -> None:
         """Give a repository a manifest under a tag or its digest.
@@ -94,14 +101,14 @@ class Distribution:
             if answer.status_code != _CREATED or told != manifest.digest:
                 raise self._damaged(name, f"HTTP {answer.status_code} to a manifest that was sent")
 
-        self._retries.call(f"{name}:{reference}", step)
+        self.retries.call(f"{name}:{reference}", step)
 
     def tags(self, name: str) -> tuple[str, ...]:
         """Return all tags of a repository; none where there is no such repository.
 
         Raises PushError as ``manifest`` does.
         """
-        return self._retries.call(f"the tags of {name}", lambda: self._tags(name))
+        return self.retries.call(f"the tags of {name}", lambda: self._tags(name))
 
     def blob(self, name: str, digest: str) -> bytes:
         """Return a small blob.
@@ -119,7 +126,7 @@ class Distribution:
                 raise self._damaged(name, f"a blob that is not {digest}")
             return answer.content
 
-        return self._retries.call(f"a blob of {name}", step)
+        return self.retries.call(f"a blob of {name}", step)
 
     def upload(self, name: str, content: bytes) -> str:
         """Give a repository a small blob and return its digest; one that is there already is not sent again.
@@ -142,7 +149,7 @@ class Distribution:
                 raise self._damaged(name, "no word that an upload has ended")
             return digest
 
-        return self._retries.call(f"a blob of {name}", step)
+        return self.retries.call(f"a blob of {name}", step)
 
     def _manifest(self, name: str, reference: str) -> Manifest | None:
         answer = self._ask("GET", name, f"manifests/{reference}", headers={"Accept": ", ".join(_KINDS)})

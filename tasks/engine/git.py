@@ -29,6 +29,17 @@ def head(root: Path) -> str | None:
     return text.strip() if text else None
 
 
+def head_in_full(root: Path) -> str:
+    """Return the whole name of the commit checked out.
+
+    Raises ConfigError outside a checkout and before the first commit.
+    """
+    text = _git(root, "rev-parse", "HEAD")
+    if not text:
+        raise ConfigError("git knows no commit here", hint="git init, git commit: a release names its commit")
+    return text.strip()
+
+
 def describe(root: Path) -> str | None:
     """Return what git calls the commit checked out, by its nearest tag; None outside a checkout."""
     text = _git(root, "describe", "--tags", "--always", "--dirty")

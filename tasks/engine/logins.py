@@ -54,7 +54,7 @@ class Logins:
             if scheme.lower() == "basic":
                 said = self._basic()
             elif scheme.lower() == "bearer":
-                token = self._token(parse_dict_header(rest))
+                token = self._token(parse_dict_header(rest))  # type: ignore[no-untyped-call]
                 said = None if token is None else f"Bearer {token}"
             else:
                 said = None
@@ -112,7 +112,7 @@ class Logins:
                 content = dict(client_file.content())
                 if given:
                     content["auths"] = {**(content.get("auths") or {}), **(json.loads(given).get("auths") or {})}
-                config = load_config(config_dict=content)  # type: ignore[no-untyped-call]
+                config = load_config(config_dict=content)
                 host = None if self._host == _HUB else self._host
                 self._known = config.resolve_authconfig(host) or {}
             except (DockerException, ValueError, OSError, AttributeError, TypeError) as error:

@@ -29,6 +29,11 @@ def read_last(root: Path) -> Mapping[str, Any] | None:
     return _read(root / LAST)
 
 
+def read_file(root: Path, name: str) -> Mapping[str, Any] | None:
+    """Return the record in a file of the folder; None where there is none that can be used."""
+    return _read(root / workspace.FOLDER / name)
+
+
 def last_is_there(root: Path) -> bool:
     """Whether there is a record of a last run, or something in its place."""
     return os.path.lexists(root / LAST)

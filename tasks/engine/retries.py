@@ -31,6 +31,10 @@ class Retries:
         self._lock = Lock()
         self._waited = 0.0
 
+    def anew(self) -> "Retries":
+        """Return the same with nothing waited yet."""
+        return Retries(self._patience, self._note)
+
     def call(self, what: str, step: Callable[[], Result]) -> Result:
         """Return what a step returns, trying it again for as long as a PassingError may pass.
 

@@ -17,6 +17,7 @@ WRITING = 120.0
 LEAST = 256 * 1024
 """Bytes that are news."""
 _BLOB = "sha256:"
+_PUSH = "pushing "
 
 
 @dataclass(slots=True)
@@ -29,8 +30,12 @@ class _Wait:
 
 @dataclass(slots=True)
 class Stalls:
-    """What a build waits for, of all that may have to do with a cache."""
+    """What a build waits for, of all that may have to do with a cache or a push."""
 
+    pushing: float = 600.0
+    """Seconds without news of an image that is pushed: of a layer that goes up nothing is said until it is there."""
+    caches: bool = True
+    """Whether there are any: without them a base that comes slowly is waited for."""
     _waits: dict[tuple[str, str], _Wait] = field(default_factory=dict)
     """By vertex, and by the layer that it loads."""
     _seen: set[tuple[str, str, bool]] = field(default_factory=set)
@@ -46,6 +51,11 @@ class Stalls:
         """Return what it waits for in vain; empty where there is hope."""
         vain = (wait for wait in self._waits.values() if now - wait.since > wait.patience)
         return next((f"{wait.what}: nothing for {wait.patience:g} s" for wait in vain), "")
+
+    def pushes_in_vain(self, now: float) -> str:
+        """Return what is pushed in vain; empty where there is hope, or something else is waited for."""
+        reason = self.reason(now)
+        return reason if reason.startswith(_PUSH) else ""
 
     def _vertex(self, vertex: Mapping[str, Any], now: float) -> None:
         digest, name = str(vertex.get("digest", "")), str(vertex.get("name", ""))
@@ -63,7 +73,9 @@ class Stalls:
             self._seen.add((vertex, name, over))
             if (vertex, "") in self._waits:
                 self._waits[vertex, ""].since = now
-        if not name.startswith(_BLOB):
+        if name.startswith(_PUSH):
+            self._waits[vertex, name] = _Wait(name, self.pushing, now)
+        elif not self.caches or not name.startswith(_BLOB):
             return
         if over:
             self._waits.pop((vertex, name), None)

@@ -108,9 +108,31 @@ def alone(root: Path, waiting: Callable[[], None], name: str = "lock") -> Iterat
 
     ``name`` is the lock's file: runs of another kind have their own.
     """
+    with _alone(prepare(root) / name, waiting, FOLDER):
+        yield
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, name: str, waiting: Callable[[], None]) -> Iterator[None]:
+    """Let one run at a time of this machine do something, by a lock in the cache folder.
+
+    Raises ConfigError where that cannot be written, and Interrupted.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be made: {error.strerror}", hint="make the cache folder writable"
+        ) from error
+    with _alone(folder / name, waiting, str(folder)):
+        yield
+
+
+@contextlib.contextmanager
+def _alone(path: Path, waiting: Callable[[], None], place: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(prepare(root) / name)
+    lock = FileLock(path)
     try:
         try:
             lock.acquire(timeout=0)
@@ -120,7 +142,7 @@ def alone(root: Path, waiting: Callable[[], None], name: str = "lock") -> Iterat
     except KeyboardInterrupt:
         raise Interrupted("stopped while waiting for the other run") from None
     except OSError as error:
-        raise ConfigError(f"{FOLDER}/{name} cannot be taken: {error.strerror}", hint=WAY_OUT) from error
+        raise ConfigError(f"{place}/{path.name} cannot be taken: {error.strerror}", hint=WAY_OUT) from error
     try:
         yield
     finally:

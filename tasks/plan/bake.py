@@ -25,9 +25,9 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
         "dockerfile": target.dockerfile,
         "args": dict(target.args),
         "labels": dict(target.labels),
-        "tags": list(target.references),
+        "tags": list(target.references) if plan.request.output is Output.LOAD else [],
         "platforms": [str(platform) for platform in target.platforms],
-        "output": [plan.request.output.value if target.references else "type=cacheonly"],
+        "output": [_output(target, plan.request.output)],
     }
     if target.stage is not None:
         entry["target"] = target.stage
@@ -49,6 +49,12 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
     if plan.request.pull:
         entry["pull"] = True
     return {key: _escaped(value) for key, value in entry.items()}
+
+
+def _output(target: Target, output: Output) -> str:
+    if not target.references:
+        return "type=cacheonly"
+    return f"{output.value},name={target.repository}" if output is Output.PUSH else output.value
 
 
 def _add_caches(entry: dict[str, Any], target: Target, request: Request) -> None:

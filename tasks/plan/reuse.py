@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fingerprint import FINGERPRINT_LABEL
-from .freshness import Stored, Verdict
+from .freshness import Stored
 from .names import is_loopback
 from .platforms import Platform
 from .targets import BASES_LABEL, Plan, Target
@@ -51,8 +51,8 @@ def refused(target: Target, plan: Plan) -> str:
     return ""
 
 
-def read(reference: str, content: bytes) -> Published:
-    """Read what a registry answered for a reference.
+def read(reference: str, content: bytes, *, marked: bool = True) -> Published:
+    """Read what a registry answered for a reference; ``marked``: whether it has to have a fingerprint.
 
     Raises Unusable for what is no index with a fingerprint.
     """
@@ -67,12 +67,12 @@ def read(reference: str, content: bytes) -> Published:
         raise Unusable(f"{reference} is no image index")
     annotations = index.get("annotations")
     fingerprint = annotations.get(FINGERPRINT_LABEL) if isinstance(annotations, dict) else None
-    if not isinstance(fingerprint, str):
+    if marked and not isinstance(fingerprint, str):
         raise Unusable(f"{reference} has no fingerprint: something else pushed it")
     return Published(
         reference=reference,
         digest=f"sha256:{hashlib.sha256(content).hexdigest()}",
-        fingerprint=fingerprint,
+        fingerprint=fingerprint if isinstance(fingerprint, str) else "",
         manifests=dict(filter(None, map(_manifest, reversed(entries)))),
     )
 
@@ -88,7 +88,6 @@ def _manifest(entry: Any) -> tuple[str, str] | None:  # noqa: ANN401 - whatever 
 def require(published: Published, fingerprints: Collection[str], platforms: Sequence[str]) -> None:
     """See that a published image was built from what a build would read now, for the platforms asked for.
 
-    Whose signature it carries is asked here too, once releases are signed.
     Raises Unusable with the reason.
     """
     if published.fingerprint not in fingerprints:
@@ -98,21 +97,13 @@ def require(published: Published, fingerprints: Collection[str], platforms: Sequ
         raise Unusable(f"{published.reference} lacks {', '.join(lacking)}")
 
 
-def judge_pushed(looked: Sequence[Published | Unusable], platforms: Sequence[str]) -> Verdict:
-    """Say whether a push has nothing to do: every reference names the same index, and that fits.
+def require_only(published: Published, platforms: Sequence[str]) -> None:
+    """See that a published image is for the platforms asked for, and for no other: a tag promises what it holds.
 
-    ``looked`` ends with the first reference that does not fit.
+    Raises Unusable with the reason.
     """
-    found = [one for one in looked if isinstance(one, Published)]
-    unfit = next((str(one) for one in looked if isinstance(one, Unusable)), "")
-    if unfit:
-        return Verdict(because=(unfit,))
-    if len({one.digest for one in found}) > 1:
-        return Verdict(because=("its tags name different images",))
-    index = found[0]
-    if set(index.manifests) & set(Platform) != set(platforms):
-        return Verdict(because=(f"{index.reference} has other platforms, too",))
-    return Verdict(image=Stored(index.digest, {}))
+    if set(published.manifests) & set(Platform) != set(platforms):
+        raise Unusable(f"{published.reference} has other platforms")
 
 
 def pulled(image: Stored | None, published: Published, target: Target) -> Stored:

@@ -67,6 +67,12 @@ _CACHES = _with_commas(rf"gha|registry(?:=(?=[^,/]*/){names.REGISTRY})?|local(?:
 _CACHE = {"type": "string", **like(_CACHES)}
 _REGISTRY = _word(names.REGISTRY, most=names.LONGEST_REGISTRY)
 _ADDRESS_PATH = _text(ADDRESS_PATH)
+_NUMBER: Rule = {
+    **ANYTHING,
+    **like(rf"(?=[0-9]{{1,{LONGEST_COUNT}}}$)0*[1-9][0-9]*"),
+    "minimum": 1,
+    "maximum": 10**LONGEST_COUNT - 1,
+}
 
 OF_KEY: Mapping[str, Rule] = {
     "project": _word(names.SERVICE, most=names.LONGEST_SERVICE),
@@ -83,12 +89,8 @@ OF_KEY: Mapping[str, Rule] = {
     "builder": _word(r"[^\s\u0000-\u001f\u007f-\u009f-][^\s\u0000-\u001f\u007f-\u009f]*"),
     "reuse": _one_of(REUSE),
     "cache": {"anyOf": [*_several(_text(f"{caches.NONE}|{_CACHES}"), _CACHE)["anyOf"], {"const": [caches.NONE]}]},
-    "jobs": {
-        **ANYTHING,
-        **like(rf"(?=[0-9]{{1,{LONGEST_COUNT}}}$)0*[1-9][0-9]*"),
-        "minimum": 1,
-        "maximum": 10**LONGEST_COUNT - 1,
-    },
+    "jobs": _NUMBER,
+    **dict.fromkeys(("tries", "retry_wait", "retry_limit", "registry_timeout"), _NUMBER),
     "folder": {**ANYTHING, "pattern": r"^(?!/)(?!(?:.*/)?\.\.(?:/|$))"},
     "port": {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535},
     "budget": _text(_SIZE),

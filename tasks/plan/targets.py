@@ -27,7 +27,8 @@ class Output(StrEnum):
     """Where the images go, in bake's words."""
 
     LOAD = "type=docker"
-    PUSH = "type=registry"
+    PUSH = "type=image,push=true,push-by-digest=true,name-canonical=true"
+    """Without any tag: a release sets its tags when every image has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

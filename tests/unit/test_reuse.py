@@ -6,7 +6,7 @@ import pytest
 
 from tasks.plan.freshness import Stored
 from tasks.plan.platforms import Platform
-from tasks.plan.reuse import LONGEST, Published, Unusable, candidates, judge_pushed, pulled, read, refused, require
+from tasks.plan.reuse import LONGEST, Published, Unusable, candidates, pulled, read, refused, require, require_only
 from tasks.plan.targets import Plan
 from tests.unit.samples import plan, source
 
@@ -144,16 +144,14 @@ def test_what_came_says_itself_what_the_index_said() -> None:
         pulled(Stored("sha256:1", {**image.labels, "container-tasks.bases": "stand-in"}), FOUND, target)
 
 
-def test_a_push_has_nothing_to_do_where_every_tag_names_one_index_of_those_platforms() -> None:
-    both = (Platform.AMD64, Platform.ARM64)
-    verdict = judge_pushed([FOUND, FOUND], both)
-    assert verdict.image is not None
-    assert verdict.image.id == FOUND.digest
-    other = Published(reference=NAME, digest=f"sha256:{'e' * 64}", fingerprint="1-abc", manifests=FOUND.manifests)
-    cases: tuple[tuple[list[Published | Unusable], str], ...] = (
-        ([FOUND, other], "its tags name different images"),
-        ([FOUND, Unusable("registry.example/shop/agent:v1.2.3: not found")], "v1.2.3: not found"),
-    )
-    for looked, words in cases:
-        assert words in judge_pushed(looked, both).because[0]
-    assert "other platforms" in judge_pushed([FOUND], (Platform.AMD64,)).because[0]
+def test_a_release_takes_an_image_of_just_its_platforms() -> None:
+    require_only(FOUND, (Platform.AMD64, Platform.ARM64))
+    with pytest.raises(Unusable, match="other platforms"):
+        require_only(FOUND, (Platform.AMD64,))
+
+
+def test_an_image_without_a_fingerprint_can_be_read_where_none_is_asked_for() -> None:
+    content = json.dumps({**INDEX, "annotations": {}}).encode()
+    with pytest.raises(Unusable, match="no fingerprint"):
+        read(NAME, content)
+    assert read(NAME, content, marked=False).fingerprint == ""

@@ -1,0 +1,232 @@
+"""A release: which image each service has in it, as a record that lies in the registry; and what its tags need.
+
+A registry has no transaction. So first come the tags that nobody follows yet, then the record, which is what
+commits a release, then the tags that people follow, each old value known.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import ConfigError, PushError
+
+SCHEMA = 1
+REPOSITORY = "releases"
+"""Below the registry's path, where the records lie."""
+ARTIFACT = "application/vnd.container-tasks.release.v1+json"
+_EMPTY = "application/vnd.oci.empty.v1+json"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One service's image in a release."""
+
+    service: str
+    digest: str
+    """Of its index."""
+    fingerprint: str | None = None
+    """Of what it was built from, where that can be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What was published together."""
+
+    name: str
+    """Its record's tag."""
+    project: str
+    version: str
+    commit: str
+    """The commit that was checked out, in full."""
+    created: str
+    """When the record was made, as RFC 3339."""
+    platforms: tuple[str, ...]
+    members: tuple[Member, ...]
+    fixed: tuple[str, ...]
+    """The tags that name this release alone."""
+    moving: tuple[str, ...]
+    """The tags that people follow from one release to the next."""
+    before: Mapping[str, Mapping[str, str | None]]
+    """By moving tag and service, the digest that it had; None where there was no such tag."""
+    signer: str | None = None
+    """Who signed the images, as cosign tells it; None where nobody did."""
+    digest: str = ""
+    """Of the record itself, once it lies in a registry."""
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The digest of each service's image."""
+        return {member.service: member.digest for member in self.members}
+
+    def content(self) -> dict[str, Any]:
+        """Return the record as JSON has it."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "project": self.project,
+            "version": self.version,
+            "commit": self.commit,
+            "created": self.created,
+            "platforms": list(self.platforms),
+            "services": {
+                member.service: {"digest": member.digest, "fingerprint": member.fingerprint} for member in self.members
+            },
+            "tags": {"fixed": list(self.fixed), "moving": list(self.moving)},
+            "before": {tag: dict(old) for tag, old in self.before.items()},
+            "signer": self.signer,
+        }
+
+    def dumps(self) -> bytes:
+        """Return the record's bytes."""
+        return json.dumps(self.content(), indent=1, ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One tag of one service, and what it has to name."""
+
+    service: str
+    tag: str
+    old: str | None
+    new: str
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything has to be done."""
+        return self.old != self.new
+
+
+def kinds(tags: Sequence[str], version: str, *, suffix: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the tags that name this version alone, and those that move: one that holds the whole version is fixed.
+
+    ``suffix``: what each of them ends with.
+    """
+    alone = re.compile(rf"(?<![0-9A-Za-z.]){re.escape(_without_v(version))}(?![0-9A-Za-z.])")
+    fixed = tuple(tag for tag in tags if alone.search(_without_v(tag.removesuffix(suffix))))
+    return fixed, tuple(tag for tag in tags if tag not in fixed)
+
+
+def _without_v(text: str) -> str:
+    return text.removeprefix("v")
+
+
+def name_of(fixed: Sequence[str], version: str, commit: str) -> str:
+    """Return what a release's record is called: its version's tag, or, where none is among its tags, its commit."""
+    return fixed[0] if fixed else f"{version}-g{commit[:12]}"
+
+
+def artifact(release: Release, config: str, layer: str, *, size: int) -> bytes:
+    """Return the manifest of a record whose two blobs have these digests."""
+    content = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": ARTIFACT,
+        "config": {"mediaType": _EMPTY, "digest": config, "size": 2},
+        "layers": [{"mediaType": ARTIFACT, "digest": layer, "size": size}],
+        "annotations": {
+            "org.opencontainers.image.created": release.created,
+            "org.opencontainers.image.revision": release.commit,
+            "org.opencontainers.image.version": release.version,
+        },
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def layer_of(manifest: bytes) -> str | None:
+    """Return the digest of the record that a manifest holds; None where it holds none of ours."""
+    try:
+        content = json.loads(manifest)
+        layer = content["layers"][0]
+        digest = str(layer["digest"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return digest if layer.get("mediaType") == ARTIFACT and _DIGEST.fullmatch(digest) else None
+
+
+def loads(content: bytes, *, digest: str, place: str) -> Release:
+    """Read a record; ``place`` is where it lies, for errors.
+
+    Raises PushError for one that is damaged, or of a newer kind.
+    """
+    try:
+        said = json.loads(content)
+        if said["schema"] != SCHEMA:
+            raise PushError(f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks")
+        members = tuple(
+            Member(service=str(name), digest=_checked(one["digest"]), fingerprint=one.get("fingerprint"))
+            for name, one in said["services"].items()
+        )
+        return Release(
+            name=str(said["name"]),
+            project=str(said["project"]),
+            version=str(said["version"]),
+            commit=str(said["commit"]),
+            created=str(said["created"]),
+            platforms=tuple(map(str, said["platforms"])),
+            members=members,
+            fixed=tuple(map(str, said["tags"]["fixed"])),
+            moving=tuple(map(str, said["tags"]["moving"])),
+            before={
+                str(tag): {str(name): None if one is None else _checked(one) for name, one in old.items()}
+                for tag, old in said["before"].items()
+            },
+            signer=None if said["signer"] is None else str(said["signer"]),
+            digest=digest,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PushError(
+            f"{place} is no release record: {type(error).__name__} at {error}",
+            hint="docker buildx imagetools inspect shows it",
+        ) from None
+
+
+def _checked(digest: object) -> str:
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise ValueError(f"{digest!r} is no digest")
+    return digest
+
+
+def moves(digests: Mapping[str, str], tags: Sequence[str], there: Mapping[tuple[str, str], str | None]) -> list[Move]:
+    """Return what each tag of each service needs; ``there``: what it names now, by service and tag."""
+    return [
+        Move(service, tag, there.get((service, tag)), digest) for tag in tags for service, digest in digests.items()
+    ]
+
+
+def undone(done: Sequence[Move]) -> list[Move]:
+    """Return the moves that take others back, the last first; a tag that was not there cannot go back."""
+    return [Move(one.service, one.tag, one.new, one.old) for one in reversed(done) if one.old is not None]
+
+
+def current(release: Release, there: Mapping[tuple[str, str], str | None]) -> tuple[int, int]:
+    """Return how many of a release's moving tags name it, and how many there are."""
+    wanted = moves(release.digests, release.moving, there)
+    return sum(not move.needed for move in wanted), len(wanted)
+
+
+def select(releases: Sequence[Release], wanted: str) -> Release:
+    """Return the release that a person means by its name or version.
+
+    Raises ConfigError that names those that there are.
+    """
+    for release in releases:
+        if wanted in {release.name, release.version} or f"v{wanted}" == release.name:
+            return release
+    names = ", ".join(release.name for release in releases[:5]) or "none"
+    raise ConfigError(f"--to: there is no release {wanted!r}", hint=f"inv container-releases lists them: {names}")
+
+
+def only(release: Release, services: Sequence[str]) -> Release:
+    """Return a release with some of its services alone.
+
+    Raises ConfigError for one that is not in it.
+    """
+    for service in services:
+        if service not in release.digests:
+            raise ConfigError(
+                f"{service} is not in the release {release.name}", hint=f"it has {', '.join(release.digests)}"
+            )
+    return replace(release, members=tuple(one for one in release.members if one.service in services))

@@ -1,0 +1,87 @@
+"""What leaves this machine for a registry goes through here: its door, its lock, its builder, its signatures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .engine import cache, git, trust, workspace
+from .engine import registry as door
+from .engine.distribution import Distribution
+from .engine.retries import Retries
+from .errors import ConfigError
+from .report import style
+
+if TYPE_CHECKING:
+    from .plan.release import Release
+    from .settings import Settings
+
+_OWN_DRIVER = "docker"
+"""The engine's own BuildKit: it cannot push by digest."""
+
+
+def registry(settings: "Settings") -> Distribution:
+    """Return the door to the registry of the settings."""
+    retries = Retries(settings.patience, lambda words: style.note(style.safe(words)))
+    return Distribution(settings.registry, retries, trust.bundle(settings.ca, settings.root))
+
+
+def require_clean(root: Path) -> None:
+    """See that what is released is what a commit says.
+
+    Raises ConfigError that names what differs.
+    """
+    changed = git.uncommitted(root)
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - three names fit a line
+        raise ConfigError(
+            f"the work tree is not clean: {', '.join(changed[:3])}{more}",
+            hint="commit or stash it: what is pushed must be what a commit says",
+        )
+
+
+def require_registry(settings: "Settings") -> None:
+    """See that the registry answers before anything is built.
+
+    Raises PushError when it does not.
+    """
+    door.require(settings.registry, trust.bundle(settings.ca, settings.root))
+
+
+@contextmanager
+def alone(settings: "Settings") -> Iterator[None]:
+    """Let one run at a time of this machine move a registry's tags, whatever checkout it is in."""
+    folder = cache.home() / "registries"
+    name = f"{sha256(settings.registry.encode()).hexdigest()[:16]}.lock"
+    with workspace.alone_in(folder, name, lambda: style.note(f"another run releases to {settings.registry}; waiting")):
+        yield
+
+
+def with_builder(settings: "Settings") -> "Settings":
+    """Return the settings with a builder that can push by digest: the one in use, else one of our own.
+
+    Raises ConfigError for a builder that was asked for and cannot, EngineError where none can be had.
+    """
+    from .engine import buildx
+    from .engine.machine import prepare, release_builder
+
+    found = buildx.inspect(settings.builder)
+    if found.driver != _OWN_DRIVER:
+        return settings
+    if settings.builder is not None:
+        raise ConfigError(
+            f"the builder {settings.builder} is the engine's own, which cannot push by digest",
+            hint="leave --builder out: one of our own is made; or inv container-setup --release-builder",
+        )
+    name = release_builder.default_name(settings.project)
+    with prepare.alone(lambda _: style.note("another set-up runs here; waiting for it")):
+        if name not in release_builder.existing(settings.project):
+            style.say(f"No builder here can push by digest, so one is made: {name}. The first time takes minutes.")
+        release_builder.ensure(name, project=settings.project)
+    return replace(settings, builder=name)
+
+
+def require_signed(settings: "Settings", release: "Release") -> None:
+    """See that the record of a release is signed by who has to have signed it."""

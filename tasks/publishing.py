@@ -1,0 +1,235 @@
+"""Tags of many services as one: version tags, the record that commits the release, then the tags people follow.
+
+The same moves take a release back. When one cannot be made, those that were are taken back; what cannot be is
+named, with the command that mends it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .engine.distribution import MANIFEST, Manifest
+from .engine.interrupts import Interrupts
+from .errors import Interrupted, PushError, TaskError
+from .plan import release as plan
+from .plan.release import Move, Release
+
+if TYPE_CHECKING:
+    from .engine.distribution import Distribution
+
+_AT_ONCE = 8  # requests
+_EMPTY = b"{}"
+_NAMED = 5  # tags that an error names one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A release as the registry has it now, and the tags that were moved for it."""
+
+    release: Release
+    moved: tuple[Move, ...]
+
+
+def publish(
+    registry: "Distribution", release: Release, sign: Callable[[str], object], *, held: Release | None
+) -> Published:
+    """Tag all of a release, and return what was done; ``sign`` signs its record, by the record's whole reference.
+
+    ``held`` is the record of the same name that is there already: its services stay in it.
+
+    Raises PushError where a tag could not be set or names something else afterwards, and Interrupted.
+    """
+    with Interrupts(lambda: None) as interrupts:
+        fixed = plan.moves(release.digests, release.fixed, look(registry, release.digests, release.fixed))
+        _require_unmoved(registry, fixed)
+        _set(registry, [move for move in fixed if move.needed], interrupts)
+        whole = _merged(release, held)
+        if held is None or held.digests != whole.digests or (whole.signer and not held.signer):
+            whole = write(registry, whole, sign)
+        else:
+            whole = held
+        _stop(interrupts, f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones")
+        moving = plan.moves(release.digests, release.moving, look(registry, release.digests, release.moving))
+        done = move_all(registry, [move for move in moving if move.needed], interrupts, mend="inv container-push")
+        read_back(registry, [*fixed, *moving], mend="inv container-push")
+    return Published(whole, tuple(move for move in fixed if move.needed) + tuple(done))
+
+
+def look(
+    registry: "Distribution", services: Iterable[str], tags: Iterable[str]
+) -> Mapping[tuple[str, str], str | None]:
+    """Return what each tag of each service names.
+
+    Raises PushError where the registry does not say.
+    """
+    wanted = [(service, tag) for service in services for tag in tags]
+
+    def digest(one: tuple[str, str]) -> str | None:
+        found = registry.manifest(*one)
+        return None if found is None else found.digest
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(wanted, pool.map(digest, wanted), strict=True))
+
+
+def move_all(registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts, *, mend: str) -> tuple[Move, ...]:
+    """Make all moves, or none; ``mend`` is the command that makes what could neither be made nor taken back.
+
+    Raises PushError, and Interrupted, when the tags are back where they were.
+    """
+    done, error = _try(registry, moves, interrupts)
+    if error is None and not interrupts.count:
+        return tuple(done)
+    kind = Interrupted if error is None else PushError
+    reason = f"stopped by {interrupts.word}" if error is None else error.reason
+    try:
+        stuck = _taken_back(registry.anew(), moves)
+    except TaskError as second:
+        raise kind(
+            f"{reason}; nor can the tags be taken back ({second.reason}): {_named(registry, moves)} may be old or new",
+            hint=f"when the registry answers, {mend} makes all of them new",
+        ) from error
+    if stuck:
+        raise kind(
+            f"{reason}; new, and not taken back: {_named(registry, stuck)}", hint=f"{mend} makes the others new, too"
+        ) from error
+    raise kind(f"{reason}; no tag that anybody follows has moved", hint=f"{mend} goes on where this ended") from error
+
+
+def _taken_back(registry: "Distribution", moves: Sequence[Move]) -> list[Move]:
+    """Take back what has moved, and return the moves that could not be.
+
+    What was refused may have been done all the same, so it is the registry that says what has moved.
+    """
+    services, tags = dict.fromkeys(move.service for move in moves), dict.fromkeys(move.tag for move in moves)
+    there = look(registry, services, tags)
+    _try(registry, plan.undone([move for move in moves if there[move.service, move.tag] == move.new]), None)
+    there = look(registry, services, tags)
+    return [move for move in moves if there[move.service, move.tag] != move.old]
+
+
+def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> None:
+    """See that every tag names what it was given.
+
+    Raises PushError that names those that somebody else has moved meanwhile.
+    """
+    there = look(registry, dict.fromkeys(move.service for move in moves), dict.fromkeys(move.tag for move in moves))
+    lost = [move for move in moves if there.get((move.service, move.tag)) != move.new]
+    if lost:
+        found = "; ".join(
+            f"{registry.registry}/{one.service}:{one.tag} names {there.get((one.service, one.tag)) or 'nothing'}"
+            for one in lost[:_NAMED]
+        )
+        raise PushError(
+            f"another release moved tags at the same time: {found}, and not {lost[0].new}",
+            hint=f"inv container-releases shows who won; {mend} makes it this one",
+        )
+
+
+def write(registry: "Distribution", release: Release, sign: Callable[[str], object]) -> Release:
+    """Put a release's record into the registry, signed before it has its tag, and return it with its digest.
+
+    Raises PushError and SignError.
+    """
+    content = release.dumps()
+    config, layer = registry.upload(plan.REPOSITORY, _EMPTY), registry.upload(plan.REPOSITORY, content)
+    manifest = Manifest(MANIFEST, plan.artifact(release, config, layer, size=len(content)))
+    registry.put(plan.REPOSITORY, manifest.digest, manifest)
+    sign(f"{registry.registry}/{plan.REPOSITORY}@{manifest.digest}")
+    registry.put(plan.REPOSITORY, release.name, manifest)
+    return replace(release, digest=manifest.digest)
+
+
+def read(registry: "Distribution", name: str) -> Release | None:
+    """Return the release that a tag of the records' repository names; None where it names none.
+
+    Raises PushError for a record that is damaged, and where the registry does not say.
+    """
+    manifest = registry.manifest(plan.REPOSITORY, name)
+    layer = None if manifest is None else plan.layer_of(manifest.content)
+    if manifest is None or layer is None:
+        return None
+    place = f"{registry.registry}/{plan.REPOSITORY}:{name}"
+    return plan.loads(registry.blob(plan.REPOSITORY, layer), digest=manifest.digest, place=place)
+
+
+def read_all(registry: "Distribution") -> tuple[Release, ...]:
+    """Return every release of a registry, the newest first.
+
+    Raises PushError as ``read`` does.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda tag: read(registry, tag), registry.tags(plan.REPOSITORY))
+        return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
+
+
+def _merged(release: Release, held: Release | None) -> Release:
+    """Return a release with the services that its record has already; an image of both is the new one's."""
+    if held is None:
+        return release
+    rest = tuple(member for member in held.members if member.service not in release.digests)
+    before = {
+        tag: {**held.before.get(tag, {}), **release.before.get(tag, {}), **held.before.get(tag, {})}
+        for tag in dict.fromkeys((*held.moving, *release.moving))
+    }
+    members = sorted((*release.members, *rest), key=lambda member: member.service)
+    moving = tuple(dict.fromkeys((*held.moving, *release.moving)))
+    return replace(release, members=tuple(members), moving=moving, before=before)
+
+
+def _require_unmoved(registry: "Distribution", moves: Iterable[Move]) -> None:
+    for move in moves:
+        if move.old is not None and move.needed:
+            raise PushError(
+                f"{registry.registry}/{move.service}:{move.tag} is released already, with other content "
+                f"({move.old[:19]}…)",
+                hint="raise VERSION: the tag of a release is never moved",
+            )
+
+
+def _set(registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts) -> None:
+    done, error = _try(registry, moves, interrupts)
+    if error is not None:
+        raise PushError(
+            f"{error.reason}; {len(done)} of {len(moves)} version tags are set, which nobody follows yet",
+            hint="the same command goes on where this ended: inv container-push",
+        ) from error
+    _stop(interrupts, "no tag that anybody follows has moved")
+
+
+def _stop(interrupts: Interrupts, state: str) -> None:
+    if interrupts.count:
+        raise Interrupted(f"stopped by {interrupts.word}; {state}", hint="inv container-push goes on")
+
+
+def _try(
+    registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts | None
+) -> tuple[list[Move], TaskError | None]:
+    """Make moves side by side; return those that were made, and the first error. After one, no other is begun."""
+    done: list[Move] = []
+    errors: list[TaskError] = []
+
+    def one(move: Move) -> None:
+        if errors or (interrupts is not None and interrupts.count):
+            return
+        try:
+            manifest = registry.manifest(move.service, move.new)
+            if manifest is None:
+                raise PushError(
+                    f"{registry.registry}/{move.service} does not have {move.new}", hint="inv container-push builds it"
+                )
+            registry.put(move.service, move.tag, manifest)
+        except TaskError as error:
+            errors.append(error)
+        else:
+            done.append(move)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(one, moves))
+    return done, errors[0] if errors else None
+
+
+def _named(registry: "Distribution", moves: Sequence[Move]) -> str:
+    names = [f"{registry.registry}/{move.service}:{move.tag}" for move in moves]
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

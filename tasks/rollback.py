@@ -1,0 +1,89 @@
+"""The flow behind container-releases and container-rollback: read the records, choose one, move its tags."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import ports, publishing
+from .engine.interrupts import Interrupts
+from .errors import ConfigError
+from .plan import release as plan
+from .report import release as report
+
+if TYPE_CHECKING:
+    from .engine.distribution import Distribution
+    from .settings import Settings
+
+_MOST = "20"
+
+
+def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
+    """List the releases, and return them for programs.
+
+    Raises PushError where the registry does not say.
+    """
+    from .settings import whole_number
+
+    count = whole_number(most or _MOST, "--most", hint="for example --most 5")
+    registry = ports.registry(settings)
+    listed = _listed(registry, publishing.read_all(registry)[:count])
+    report.show_list(listed, settings.registry)
+    return report.list_answer(listed)
+
+
+def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[str, Any]:
+    """Move the tags that people follow to an earlier release, of all its services or of those that are chosen.
+
+    Raises ConfigError where there is no such release, SignError where its record is not signed as it has to be, and
+    PushError when the tags could not be moved; then they are where they were, or the error names those that are not.
+    """
+    began = time.monotonic()
+    registry = ports.registry(settings)
+    with ports.alone(settings):
+        releases = publishing.read_all(registry)
+        release = plan.select(releases, wanted) if wanted is not None else _before(_listed(registry, releases))
+        if chosen:
+            release = plan.only(release, [service.name for service in settings.services])
+        if not release.moving:
+            raise ConfigError(
+                f"the release {release.name} has no tag that moves: nobody follows one",
+                hint="container.tags gives images a tag such as latest",
+            )
+        ports.require_signed(settings, release)
+        there = publishing.look(registry, release.digests, release.moving)
+        mend = f"inv container-rollback --to {release.name}"
+        moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
+        with Interrupts(lambda: None) as interrupts:
+            publishing.move_all(registry, moves, interrupts, mend=mend)
+            publishing.read_back(registry, moves, mend=mend)
+    report.show_rollback(release, moves, settings.registry, time.monotonic() - began)
+    return report.rollback_answer(release, moves)
+
+
+def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple[report.Listed, ...]:
+    services = dict.fromkeys(service for release in releases for service in release.digests)
+    tags = dict.fromkeys(tag for release in releases for tag in release.moving)
+    there = publishing.look(registry, services, tags)
+    return tuple(report.Listed(release, *plan.current(release, there)) for release in releases)
+
+
+def _before(listed: Sequence[report.Listed]) -> plan.Release:
+    """Return the release before the current one.
+
+    Raises ConfigError where there is none, or none is current as a whole.
+    """
+    if not listed:
+        raise ConfigError("there is no release to go back to", hint="inv container-push makes one; check --registry")
+    current = next((number for number, one in enumerate(listed) if one.state == "current"), None)
+    if current is None:
+        raise ConfigError(
+            "no release is current as a whole, so none is the one before",
+            hint=f"name one: --to {listed[0].release.name}; inv container-releases lists them",
+        )
+    older = [one for one in listed[current + 1 :] if one.release.digests != listed[current].release.digests]
+    if not older:
+        raise ConfigError(
+            f"{listed[current].release.name} is the first release: there is none before it",
+            hint="inv container-releases lists them",
+        )
+    return older[0].release
