@@ -77,7 +77,10 @@ class Signatures:
         for statement in statements:
             whole(statement.reference)
             if not statement.predicate.is_file():
-                raise SignError(f"{statement.predicate} is not there, and says nothing of {statement.reference}")
+                raise SignError(
+                    f"{statement.predicate} is not there, and says nothing of {statement.reference}",
+                    hint="write it first",
+                )
             grouped.setdefault(statement.reference, []).append(statement)
         replacing = self._replacing()
         with self._written("attest") as words:

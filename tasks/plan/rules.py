@@ -9,7 +9,7 @@ from typing import Any
 
 from ..entries import ADDRESS_PATH, CONTEXTS, FOLDER
 from ..settings import LONGEST_COUNT, REUSE
-from . import caches, names
+from . import caches, names, signing
 from .checks import NAMES
 from .platforms import Platform
 
@@ -89,6 +89,11 @@ OF_KEY: Mapping[str, Rule] = {
         "minimum": 1,
         "maximum": 10**LONGEST_COUNT - 1,
     },
+    "sign": _one_of([*signing.Choice]),
+    "sign_key": _word(signing.KEY),
+    "verify_key": _word(signing.KEY),
+    "identity": _text(signing.IDENTITY),
+    "issuer": _text(signing.ISSUER),
     "folder": {**ANYTHING, "pattern": r"^(?!/)(?!(?:.*/)?\.\.(?:/|$))"},
     "port": {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535},
     "budget": _text(_SIZE),

@@ -128,7 +128,7 @@ def trust(
     return of_key or of_identity
 
 
-def check_key(reference: str, *, source: str) -> str:
+def check_key(reference: str, source: str) -> str:
     """Return where a key is, as it was written; the key itself is never repeated in an error.
 
     Raises ConfigError for what cannot be a path or an address.
@@ -147,7 +147,7 @@ def is_elsewhere(reference: str) -> bool:
     return _ELSEWHERE.fullmatch(reference) is not None
 
 
-def check_identity(pattern: str, *, source: str) -> str:
+def check_identity(pattern: str, source: str) -> str:
     """Return the regular expression for all of an identity.
 
     Raises ConfigError for one that another identity could satisfy by a part of it, or that anybody satisfies.
@@ -169,7 +169,7 @@ def only(identity: str) -> str:
     return f"^{re.escape(identity)}$"
 
 
-def check_issuer(address: str, *, source: str) -> str:
+def check_issuer(address: str, source: str) -> str:
     """Return the address of who gives identity tokens.
 
     Raises ConfigError unless it is an https one.
