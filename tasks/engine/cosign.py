@@ -8,22 +8,26 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import PushError, SignError
 from ..plan.retrying import words_can_pass
 from . import process
 from .machine import packages
 from .process import Completed
-from .retries import PassingError
+from .registry import host_of
+from .retries import PassingError, Retries
 
 INSTALL = "inv container-setup --signing"
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - its name
 _SECRET = (PASSWORD, "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+Result = TypeVar("Result")
 _PROBE_SECONDS = 20.0
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|no basic auth credentials|insufficient_scope", re.IGNORECASE)
+_REPEATED = re.compile(r"^signing \[[^\]]*\]: ")
 _MARKS = ("error during command execution: ", "Error: ")
 # One after the other: what writes a signature to the registry beside the image, without a public log of it.
 _CLASSIC = (
@@ -70,7 +74,7 @@ class Cosign:
             return process.run(self.path, *words, timeout=seconds)
         except process.TimedOut as error:
             raise PassingError(
-                f"cosign {words[0]}: {error.reason}", hint="does the registry answer? inv container-doctor"
+                f"cosign {words[0]} did not end within {seconds:g} s", hint="does the registry answer?"
             ) from error
 
 
@@ -113,7 +117,7 @@ def said(done: Completed) -> str:
 
 def refusal(done: Completed, what: str, host: str) -> PushError | SignError:
     """Return what has kept cosign from doing something with an image: its registry, or a matter of signing."""
-    words = said(done)
+    words = _REPEATED.sub("", said(done))
     if words_can_pass(words):
         return PassingError(f"{what}: {words}")
     if _DENIED.search(words):
@@ -121,6 +125,20 @@ def refusal(done: Completed, what: str, host: str) -> PushError | SignError:
     if host in words and "dial tcp" in words:
         return PushError(f"{what}: {host} cannot be reached: {words}", hint="check the network and --registry")
     return SignError(f"{what}: {words}", hint="by itself it may say more: cosign --verbose")
+
+
+def patiently(retries: Retries, reference: str, step: Callable[[], Result], *, keyless: bool) -> Result:
+    """Return what a step about an image returns, trying it again as long as what is in the way may pass.
+
+    Raises the step's last error; SignError where it is not the registry, but Sigstore, that does not answer.
+    """
+    try:
+        return retries.call(reference, step)
+    except PassingError as error:
+        if keyless and host_of(reference) not in error.reason.removeprefix(reference):
+            way_out = "Sigstore's services have to be in reach; or sign with a key"
+            raise SignError(error.reason, hint=way_out) from error
+        raise
 
 
 @functools.cache

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 from ..errors import SignError, TaskError
 from ..plan.signing import PublicKey, Signing, split_reference
-from .cosign import INSTALL, Cosign, refusal, said
+from .cosign import INSTALL, Cosign, patiently, refusal, said
 from .keys import check_key
 from .registry import host_of
-from .retries import PassingError, Retries
+from .retries import Retries
 
 SPDX = "spdxjson"
 _SECONDS = 180.0  # of one call that signs: an index with all its manifests, over a slow line
@@ -128,13 +128,7 @@ class Signatures:
             if not done.ok:
                 raise refusal(done, what, host)
 
-        try:
-            self.retries.call(reference, step)
-        except PassingError as error:
-            if self.signing.keyless and host not in error.reason.removeprefix(what):
-                way_out = "Sigstore's services have to be in reach; or sign with a key"
-                raise SignError(error.reason, hint=way_out) from error
-            raise
+        patiently(self.retries, reference, step, keyless=self.signing.keyless)
 
 
 def whole(reference: str) -> tuple[str, str]:

@@ -120,7 +120,8 @@ class Verifier:
         refused = _Refused.UNSIGNED
         for form in self.program.reading(command):
             asked = (command, *form, *words, reference)
-            found = self.retries.call(reference, functools.partial(self._asked, asked, reference))
+            step = functools.partial(self._asked, asked, reference)
+            found = cosign.patiently(self.retries, reference, step, keyless=self.key is None)
             if isinstance(found, Attested):
                 return found
             if found is _Refused.BY_OTHERS:
