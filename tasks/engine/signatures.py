@@ -121,7 +121,7 @@ class Signatures:
 
     def _call(self, words: Sequence[str], reference: str) -> None:
         host = host_of(reference)
-        what = f"{reference} cannot be {'signed' if words[0] == 'sign' else 'attested'}"
+        what = f"{reference} cannot be signed" if words[0] == "sign" else f"{reference} cannot be attested"
 
         def step() -> None:
             done = self.program.run(*words, seconds=_SECONDS)
