@@ -67,6 +67,26 @@ SETTINGS = (
     Setting("retry_wait", "Seconds before the second try; before each next one twice as long.", "1", "5"),
     Setting("retry_limit", "Seconds that all such waiting of a run may take.", "300", "900"),
     Setting("registry_timeout", "Seconds without a word from a registry until a step counts as hung.", "120", "30"),
+    Setting(
+        "sign",
+        "Who signs what is pushed: key, keyless (an identity token), none; auto: what is there.",
+        "auto",
+        "keyless",
+    ),
+    Setting(
+        "sign_key",
+        "Where the private key is: a file, env://NAME, or a URI that cosign takes.",
+        "none",
+        "env://COSIGN_PRIVATE_KEY",
+    ),
+    Setting("verify_key", "Where the public key is that is trusted.", "the other half of sign_key", "cosign.pub"),
+    Setting(
+        "identity",
+        "Who is trusted without a key: a regular expression for all of an identity.",
+        "in GitHub Actions the workflow itself",
+        "^https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v[0-9.]+$",
+    ),
+    Setting("issuer", "Who says so.", "https://token.actions.githubusercontent.com", "https://accounts.google.com"),
 )
 SERVICE_SETTINGS = (
     Setting("folder", "Where it lies, for a name that is not its folder's.", "the folder of its name", "apps/site"),

@@ -60,7 +60,7 @@ def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
 
 def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     """Return what there is to look at, and what is wrong with the settings: the rest is looked at all the same."""
-    from . import settings, sources
+    from . import settings, signers, sources
     from .engine.machine.check import Site
     from .engine.machine.findings import refused, warning
     from .errors import ConfigError
@@ -88,4 +88,8 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
         platforms=decided.platforms,
         ca=decided.ca,
     )
+    try:
+        site.signing = signers.signing(decided)
+    except ConfigError as error:  # a build does without it
+        return site, [warning("signing", error.reason, way_out=error.hint or "mend container.sign")]
     return site, []

@@ -6,7 +6,7 @@ A flag wins over the file of -f, that over the Makefile's variables, they over `
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,14 @@ class Settings:
     no_cache: bool
     pull: bool
     fail_fast: bool
+    sign: str
+    """``auto``, ``key``, ``keyless`` or ``none``: who signs what is pushed."""
+    sign_key: str | None
+    """Where the private key is, as it was written; never the key itself."""
+    verify_key: str | None
+    identity: str | None
+    """A regular expression for all of who is trusted without a key."""
+    issuer: str
     task: str = "container-build"
     """What was typed."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +95,7 @@ def load(
 
     Raises ConfigError that names the flag, variable or key, and what mends it.
     """
-    from .plan import names
+    from .plan import names, signing
     from .plan import platforms as known
 
     read = _reader(c, flags)
@@ -121,6 +129,11 @@ def load(
         no_cache=read.switch("no_cache"),
         pull=read.switch("pull"),
         fail_fast=read.switch("fail_fast"),
+        sign=_one_of(signing.Choice, *read.first("sign", default=signing.Choice.AUTO)),
+        sign_key=_optional(signing.check_key, *read.optional("sign_key")),
+        verify_key=_optional(signing.check_key, *read.optional("verify_key")),
+        identity=_optional(signing.check_identity, *read.optional("identity")),
+        issuer=signing.check_issuer(*read.first("issuer", default=signing.GITHUB)),
         task=str(flags.get("task") or "container-build"),
         sources=_sources(read, flags, platforms),
         again=_again(flags, platforms),
@@ -284,6 +297,17 @@ def _choice(text: str, source: str) -> str:
     if text not in PROGRESS:
         raise ConfigError(f"{source}: {text!r} is not a kind of progress", hint=f"choose from {', '.join(PROGRESS)}")
     return text
+
+
+def _one_of(choices: Iterable[str], text: str, source: str) -> str:
+    known = [str(choice) for choice in choices]
+    if text not in known:
+        raise ConfigError(f"{source}: {text!r} is none of its values", hint=f"choose from {', '.join(known)}")
+    return text
+
+
+def _optional(check: Callable[[str, str], str], text: str | None, source: str) -> str | None:
+    return None if text is None else check(text, source)
 
 
 def _cache(text: str, source: str, *, registry: str) -> tuple[str, ...]:

@@ -154,6 +154,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60, *, what: Callab
         time.sleep(0.05)
 
 
+def answers(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
@@ -174,11 +181,15 @@ def running(image: str, port: int, *options: str) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def loopback_registry(folder: Path) -> Iterator[str]:
-    """Serve an empty registry on a free port of this machine, and yield its address."""
+def loopback_registry(folder: Path, *, htpasswd: str = "") -> Iterator[str]:
+    """Serve an empty registry on a free port of this machine, and yield its address.
+
+    ``htpasswd`` holds who may use it, as that program writes it; without it everybody may.
+    """
     port = free_port()
     program = _registry_program()
     if program is None:
+        assert not htpasswd, "needs the registry of the packages"
         container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()
 
         def stop() -> None:
@@ -186,8 +197,11 @@ def loopback_registry(folder: Path) -> Iterator[str]:
 
     else:
         config = folder / "registry.yml"
+        users = folder / "htpasswd"
+        users.write_text(htpasswd, encoding="utf-8")
+        login = f"auth: {{htpasswd: {{realm: here, path: {users}}}}}\n" if htpasswd else ""
         config.write_text(
-            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+            login + f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
             f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
             encoding="utf-8",
         )
@@ -198,7 +212,10 @@ def loopback_registry(folder: Path) -> Iterator[str]:
             child.wait()
 
     try:
-        get(f"http://127.0.0.1:{port}/v2/")
+        if htpasswd:
+            wait_for(lambda: answers(port), 30, what=lambda: "the registry does not answer")
+        else:
+            get(f"http://127.0.0.1:{port}/v2/")
         yield f"localhost:{port}"
     finally:
         stop()

@@ -44,3 +44,12 @@ def append_summary(text: str) -> None:
             f"the job's summary cannot be written: {error.strerror}",
             hint="GITHUB_STEP_SUMMARY names its file: the runner sets it, and elsewhere nobody has to",
         ) from error
+
+
+def workflow() -> str | None:
+    """Return this job's workflow as its identity tokens name it; None outside of GitHub Actions.
+
+    Of a reusable workflow they name that one instead, which no variable tells.
+    """
+    server, reference = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_WORKFLOW_REF")
+    return f"{server}/{reference}" if here() and server and reference else None

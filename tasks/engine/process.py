@@ -14,6 +14,10 @@ _CHUNK = 1 << 16
 _WORDS = 12  # of a command that an error shows
 
 
+class TimedOut(EngineError):  # noqa: N818 - how it ended
+    """A program has outlasted its time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """What a program left behind."""
@@ -47,7 +51,7 @@ def run(
     ``env`` is added to this process's environment; ``timeout`` is in seconds.
     Output that is not UTF-8 is kept with replacement characters.
 
-    Raises EngineError when the program is not there or outlasts its time.
+    Raises EngineError when the program is not there, TimedOut when it outlasts its time.
     """
     words = tuple(str(word) for word in argv)
     with _explained(words[0], timeout):
@@ -121,7 +125,7 @@ def _explained(program: str, timeout: float | None = None) -> Iterator[None]:
     except OSError as error:
         raise unrunnable(program, error) from error
     except subprocess.TimeoutExpired as error:
-        raise EngineError(
+        raise TimedOut(
             f"{program} did not answer within {timeout:g} s", hint="again; does it answer by itself?"
         ) from error
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..entries import ADDRESS_PATH, CONTEXTS, FOLDER
 from ..settings import LONGEST_COUNT, REUSE
-from . import caches, names
+from . import caches, names, signing
 from .checks import NAMES
 from .platforms import Platform
 
@@ -91,6 +91,11 @@ OF_KEY: Mapping[str, Rule] = {
     "cache": {"anyOf": [*_several(_text(f"{caches.NONE}|{_CACHES}"), _CACHE)["anyOf"], {"const": [caches.NONE]}]},
     "jobs": _NUMBER,
     **dict.fromkeys(("tries", "retry_wait", "retry_limit", "registry_timeout"), _NUMBER),
+    "sign": _one_of([*signing.Choice]),
+    "sign_key": _word(signing.KEY),
+    "verify_key": _word(signing.KEY),
+    "identity": _text(signing.IDENTITY),
+    "issuer": _text(signing.ISSUER),
     "folder": {**ANYTHING, "pattern": r"^(?!/)(?!(?:.*/)?\.\.(?:/|$))"},
     "port": {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535},
     "budget": _text(_SIZE),

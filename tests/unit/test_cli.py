@@ -114,7 +114,7 @@ FLAGS = {
     "container-verify": "services platforms registry tags image require skip json",
     "container-config": "init schema json",
     "container-doctor": "fix json",
-    "container-setup": "down latest-buildx release-builder emulation builder json",
+    "container-setup": "down latest-buildx release-builder emulation signing builder json",
 }
 
 

@@ -97,6 +97,17 @@ VALUES: dict[str, list[object]] = {
         *["local=a/..,gha", "local=a//b", "disk", "registry, gha", ["none"], ["none", "gha"], ["gha,local"]],
         *[["registry=localhost:5000/c", "gha"], [], ["gha", "registry=b"], [""]],
     ],
+    "sign": ["auto", "key", "keyless", "none", "", "Key", "yes", 1, ["key"]],
+    "sign_key": [
+        *["cosign.key", "../keys/cosign.key", "/etc/cosign.key", "~/cosign.key", "env://KEY", "awskms:///alias/a", 7],
+        *["", " ", "-key", "https://a.b/key", "a\nb", "-----BEGIN PRIVATE KEY-----\nx", -7, ["cosign.key"]],
+    ],
+    "verify_key": ["cosign.pub", "env://KEY", "", "http://a.b/key", "-----BEGIN PUBLIC KEY-----", " a"],
+    "identity": [
+        *["^https://a/b@refs/tags/v.*$", r"^a\.bc[0-9]+(x|y\|z)$", "^abc\\$$", "^[|)]abc$", "", "abc", "^abc", "abc$"],
+        *["^abc|def$", "^.*$", "^(.+)$", "^abc\\$", "^ab$", "^a(b(c))d$", "^abc)$", "^(abc$", "^ab\nc$", 7, ["^abc$"]],
+    ],
+    "issuer": ["https://accounts.example.com", "http://a.b", "a.b", "https://", "", "https://a b", 7],
     "jobs": [1, 4, "4", "004", 999_999, "999999", 0, -1, "0", "000", "", "1.5", 1_000_000, "0000001", " 4", [4]],
 }
 SERVICE_VALUES: dict[str, list[object]] = {

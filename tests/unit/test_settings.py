@@ -11,6 +11,7 @@ from invoke.context import Context
 from tasks import configuration, elsewhere, settings
 from tasks.discovery import discover
 from tasks.errors import ConfigError
+from tasks.plan import signing
 from tasks.plan.platforms import Platform
 from tasks.services import Repository
 from tests.support import Repo
@@ -72,6 +73,11 @@ PLACES: dict[str, dict[str, str]] = {
     "mirror": {"invoke": "invoke.example", "yaml": "yaml.example", "user": "user.example", "default": ""},
     "cache": {"invoke": "gha", "yaml": "gha,local=.container/cache", "user": "gha", "default": ""},
     "ca": {"invoke": "none", "yaml": "ca.pem", "user": "none", "system": "auto", "default": "auto"},
+    "sign": {"invoke": "none", "yaml": "keyless", "user": "key", "system": "none", "default": "auto"},
+    "sign_key": {"invoke": "env://KEY", "yaml": "our.key", "user": "~/my.key", "default": ""},
+    "verify_key": {"invoke": "env://KEY", "yaml": "our.pub", "default": ""},
+    "identity": {"invoke": "^invoke$", "yaml": "^yaml$", "user": "^user$", "default": ""},
+    "issuer": {"invoke": "https://a.example", "yaml": "https://b.example", "default": signing.GITHUB},
     "project": {"invoke": "invoked", "yaml": "written", "default": "shop"},
     "services": {"flag": "indexer", "default": "agent,indexer"},
     "progress": {"flag": "quiet", "default": "auto"},
@@ -110,6 +116,8 @@ BAD = {
     "project": "A_",
     "services": "nobody",
     "progress": "loud",
+    "sign": "maybe",
+    "issuer": "http://a.example",
 }
 SOURCES = {
     "flag": "--{key}",

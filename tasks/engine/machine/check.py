@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...errors import EngineError, TaskError
 from ...plan.platforms import Platform
+from ...plan.signing import Signing
 from .findings import Finding, Say
 from .reach import Engine
 
@@ -39,6 +40,8 @@ class Site:
     builder: str | None = None
     platforms: tuple[Platform, ...] = ()
     ca: str = "auto"
+    signing: Signing | None = None
+    """How pushed images are signed."""
     engine: Engine | None = None
     """The engine that answers, once it was found."""
     buildx: bool = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...errors import BuildError, ConfigError, PushError
+from ...errors import BuildError, ConfigError, PushError, SignError
 from . import (
     look_build,
     look_builders,
@@ -13,6 +13,7 @@ from . import (
     mend_builders,
     mend_engine,
     reach,
+    signing,
 )
 from .check import Check, Need, Site
 from .findings import Finding, Say, State
@@ -73,16 +74,17 @@ ROOM = Check(subject="disk", look=_room, needs=_ENGINE)
 BASES = Check(subject="bases", look=look_registries.bases, mend=_mend_bases, error=PushError, needs=_BUILDX)
 RELEASE_BUILDER = Check(subject="release builder", look=look_builders.release, mend=_mend_release)
 EMULATION = Check(subject="emulation", look=look_builders.foreign, mend=_emulate, needs=_BOTH)
+SIGNING = Check(subject="signing", look=signing.look, mend=signing.mend, error=SignError)
 
 VITAL = (ENGINE, CLIENT)
 """Without these there is nothing else to look at."""
 
 
-def for_setup(*, latest_buildx: bool, emulation: bool) -> tuple[Check, ...]:
+def for_setup(*, latest_buildx: bool = False, emulation: bool = False, signing: bool = False) -> tuple[Check, ...]:
     """Return what a set-up mends after the vital ones, in order."""
-    found = [LATEST_BUILDX] if latest_buildx else []
-    found += [ROOM, BASES, RELEASE_BUILDER]
-    return (*found, EMULATION) if emulation else tuple(found)
+    asked = {LATEST_BUILDX: latest_buildx, ROOM: True, BASES: True, RELEASE_BUILDER: True}
+    asked |= {EMULATION: emulation, SIGNING: signing}
+    return tuple(check for check, wanted in asked.items() if wanted)
 
 
 BEFORE = (
@@ -102,6 +104,7 @@ AFTER = (
     Check(subject="credentials", look=look_registries.helpers, error=PushError),
     BASES,
     Check(subject="registry", look=look_registries.published, error=PushError, needs=_BUILDX),
+    SIGNING,
     Check(subject="clock", look=look_registries.clock),
     Check(subject="ca", look=look_build.authorities, error=ConfigError),
     Check(subject="build", look=look_build.build, error=BuildError, needs=_BOTH),

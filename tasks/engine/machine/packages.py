@@ -36,6 +36,8 @@ class Bundle:
 
 ENGINE = Bundle(name="engine", debian=("docker.io", "containerd", "tini"), ubuntu=("docker.io", "containerd", "tini"))
 CLIENT = Bundle(name="client", debian=("docker-cli", "docker-buildx"), ubuntu=("docker.io", "docker-buildx"))
+# Not from sid, which has a newer one: what is there changes from day to day, and may ask for a newer libc.
+COSIGN = Bundle(name="cosign", debian=("cosign",), ubuntu=("cosign",))
 REGISTRY = Bundle(name="registry", debian=("docker-registry",), ubuntu=("docker-registry",))
 
 
@@ -149,6 +151,8 @@ def _sources() -> list[apt.Source]:
 def _debs(names: Sequence[str], suite: str) -> list[Path]:
     """Return a .deb for each name, fetched where none was before."""
     folder = cache.home() / "debs"
+    if suite not in {SUITE, BACKPORTS}:  # the same names, other versions
+        folder /= suite
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in names if not list(folder.glob(f"{name}_*.deb"))]
     if missing:
