@@ -8,7 +8,22 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from . import build, clean, config, configuration, doctor, elsewhere, look, preview, programs, push, run, setup, verify
+from . import (
+    build,
+    clean,
+    config,
+    configuration,
+    doctor,
+    elsewhere,
+    look,
+    preview,
+    programs,
+    push,
+    run,
+    scan,
+    setup,
+    verify,
+)
 from .discovery import discover
 
 
@@ -29,6 +44,7 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
         *push.tasks(repository),
         *run.tasks(repository),
         *verify.tasks(repository),
+        *scan.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
         *doctor.tasks(repository),

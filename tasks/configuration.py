@@ -62,6 +62,19 @@ SETTINGS = (
         "registry",
         several=True,
     ),
+    Setting(
+        "severity",
+        "Findings of a scan that fail; with one, all that are worse.",
+        "HIGH,CRITICAL",
+        "MEDIUM,HIGH,CRITICAL",
+        several=True,
+    ),
+    Setting(
+        "scan_db",
+        "Where the scanner's vulnerability database is published.",
+        "Trivy's own",
+        "harbor.example.com/trivy-db:2",
+    ),
     Setting("jobs", "How many services build at once.", "twice the processors, at least 5", "4"),
 )
 SERVICE_SETTINGS = (

@@ -6,6 +6,7 @@
   - BuildError (4)     an image did not build
   - PushError (5)      the registry is out of reach, refused, or must not have this image
   - VerifyError (6)    an image does not run as it has to, or holds what it must not
+  - ScanError (7)      an image was not scanned, or has what must not leave with it
   - Interrupted (130)  a person or a supervisor ended the run
 
 Anything else is a bug: it keeps its traceback and exits with 1.
@@ -69,6 +70,12 @@ class VerifyError(TaskError):
     """An image does not run as it has to, or holds what it must not."""
 
     exit_code = 6
+
+
+class ScanError(TaskError):
+    """An image was not scanned, or has what must not leave with it."""
+
+    exit_code = 7
 
 
 class Interrupted(TaskError):  # noqa: N818 - not an error of anything

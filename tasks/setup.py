@@ -15,6 +15,7 @@ DOWN = flags.Flag("down", False, "Stop the private engine, its registry and Buil
 LATEST_BUILDX = flags.Flag("latest_buildx", False, "Build a newer buildx than the packaged one, and use it.")
 RELEASE_BUILDER = flags.Flag("release_builder", False, "Make a builder that can push by digest, as releases need it.")
 EMULATION = flags.Flag("emulation", False, "Register what runs images of the other architecture.")
+SCANNER = flags.Flag("scanner", False, "Build Trivy, which scans images, where it is not on PATH.")
 NAME = flags.Flag("builder", None, "The release builder's name. [<project>-release]")
 
 
@@ -25,7 +26,9 @@ def tasks(repository: Repository) -> list[Task[Any]]:
         return run(c, repository, values)
 
     doc = "Make this machine able to build: engine, buildx, bases; says what it changed."
-    return [flags.make_task("container-setup", doc, (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, NAME), body)]
+    return [
+        flags.make_task("container-setup", doc, (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, SCANNER, NAME), body)
+    ]
 
 
 def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Answer:
@@ -43,6 +46,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
         latest_buildx=bool(values["latest_buildx"]),
         release_builder=bool(values["release_builder"]),
         emulation=bool(values["emulation"]),
+        scanner=bool(values["scanner"]),
         builder=values["builder"],
     )
     # A repository that has no service yet can be set up, and a machine taken down from anywhere.

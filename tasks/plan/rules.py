@@ -12,6 +12,7 @@ from ..settings import LONGEST_COUNT, REUSE
 from . import caches, names
 from .checks import NAMES
 from .platforms import Platform
+from .severities import SEVERITIES, left_out
 
 Rule = Mapping[str, Any]
 
@@ -65,6 +66,26 @@ _MEMORY = (
 # A registry is a whole repository there: with a path.
 _CACHES = _with_commas(rf"gha|registry(?:=(?=[^,/]*/){names.REGISTRY})?|local(?:={caches.PATH})?")
 _CACHE = {"type": "string", **like(_CACHES)}
+# Who names a severity names all that are worse.
+_WORSE = [(one, left_out((one,))) for one in SEVERITIES]
+_SEVERITIES_IN_ORDER = "".join(
+    rf"(?:(?!(?:.*,)?{one}(?:,|$))|(?=(?:.*,)?{other}(?:,|$)))" for one, worse in _WORSE for other in worse
+)
+_SEVERITY = {
+    "anyOf": [
+        {"type": ["string", "null"], **like(f"{_SEVERITIES_IN_ORDER}{_with_commas('|'.join(SEVERITIES))}")},
+        {
+            "type": "array",
+            "items": {"enum": [*SEVERITIES]},
+            "minItems": 1,
+            "allOf": [
+                {"anyOf": [{"not": {"contains": {"const": one}}}, {"contains": {"const": other}}]}
+                for one, worse in _WORSE
+                for other in worse
+            ],
+        },
+    ]
+}
 _REGISTRY = _word(names.REGISTRY, most=names.LONGEST_REGISTRY)
 _ADDRESS_PATH = _text(ADDRESS_PATH)
 
@@ -83,6 +104,8 @@ OF_KEY: Mapping[str, Rule] = {
     "builder": _word(r"[^\s\u0000-\u001f\u007f-\u009f-][^\s\u0000-\u001f\u007f-\u009f]*"),
     "reuse": _one_of(REUSE),
     "cache": {"anyOf": [*_several(_text(f"{caches.NONE}|{_CACHES}"), _CACHE)["anyOf"], {"const": [caches.NONE]}]},
+    "severity": _SEVERITY,
+    "scan_db": _text(names.ARTIFACT),
     "jobs": {
         **ANYTHING,
         **like(rf"(?=[0-9]{{1,{LONGEST_COUNT}}}$)0*[1-9][0-9]*"),

@@ -13,6 +13,7 @@ from . import (
     mend_builders,
     mend_engine,
     reach,
+    scanner,
 )
 from .check import Check, Need, Site
 from .findings import Finding, Say, State
@@ -72,17 +73,19 @@ LATEST_BUILDX = Check(subject="buildx", look=CLIENT.look, mend=_latest)
 ROOM = Check(subject="disk", look=_room, needs=_ENGINE)
 BASES = Check(subject="bases", look=look_registries.bases, mend=_mend_bases, error=PushError, needs=_BUILDX)
 RELEASE_BUILDER = Check(subject="release builder", look=look_builders.release, mend=_mend_release)
+SCANNER = Check(subject="scanner", look=scanner.look, mend=scanner.mend)
 EMULATION = Check(subject="emulation", look=look_builders.foreign, mend=_emulate, needs=_BOTH)
 
 VITAL = (ENGINE, CLIENT)
 """Without these there is nothing else to look at."""
 
 
-def for_setup(*, latest_buildx: bool, emulation: bool) -> tuple[Check, ...]:
+def for_setup(*, latest_buildx: bool, emulation: bool, scanner: bool) -> tuple[Check, ...]:
     """Return what a set-up mends after the vital ones, in order."""
     found = [LATEST_BUILDX] if latest_buildx else []
     found += [ROOM, BASES, RELEASE_BUILDER]
-    return (*found, EMULATION) if emulation else tuple(found)
+    found += [EMULATION] if emulation else []
+    return (*found, SCANNER) if scanner else tuple(found)
 
 
 BEFORE = (
@@ -99,6 +102,7 @@ AFTER = (
     Check(subject="builder", look=look_builders.builders, error=ConfigError, needs=_BOTH),
     RELEASE_BUILDER,
     EMULATION,
+    SCANNER,
     Check(subject="credentials", look=look_registries.helpers, error=PushError),
     BASES,
     Check(subject="registry", look=look_registries.published, error=PushError, needs=_BUILDX),

@@ -22,6 +22,7 @@ class Options:
     latest_buildx: bool = False
     release_builder: bool = False
     emulation: bool = False
+    scanner: bool = False
     builder: str | None = None
     """The release builder's name; PROJECT-release where none is given."""
 
@@ -106,7 +107,8 @@ def _up(options: Options, site: Site, say: Say) -> None:
             site.refused = pool.submit(mend_bases.refusal, site.bases, site.mirror)
         for check in checks.VITAL:
             mend(check, site, say)
-    for check in checks.for_setup(latest_buildx=options.latest_buildx, emulation=options.emulation):
+    wanted = checks.for_setup(latest_buildx=options.latest_buildx, emulation=options.emulation, scanner=options.scanner)
+    for check in wanted:
         attempt(check, site, say)
 
 
