@@ -87,11 +87,11 @@ def read_exemptions(root: Path) -> tuple[exemptions.Exemption, ...]:
     from .texts import check_shape, parse_yaml, read_text
 
     try:
-        text = read_text(root / exemptions.FILE)
+        text = read_text(root / exemptions.IGNORE_FILE)
     except FileNotFoundError:
         return ()
-    content = parse_yaml(text, exemptions.FILE)
-    check_shape(content, exemptions.FILE)
+    content = parse_yaml(text, exemptions.IGNORE_FILE)
+    check_shape(content, exemptions.IGNORE_FILE)
     return exemptions.parse(content)
 
 
@@ -103,13 +103,13 @@ def failure(scan: Scan) -> ScanError | None:
         return None
     if not scan.verdicts:
         return ScanError("there was no image to scan", hint="inv container-push, or --image with a reference")
-    count = f"{len(scan.bad)} of {len(scan.verdicts)}"
+    bad, count = len(scan.bad), len(scan.verdicts)
     titles = some([one.subject.title for one in scan.bad])
     if all(one.result is Result.NOT_RUN for one in scan.bad):
-        return ScanError(f"{count} not scanned: {scan.bad[0].problems[0]}: {titles}", hint=trivy.SETUP)
+        return ScanError(f"{bad} of {count} not scanned: {scan.bad[0].problems[0]}: {titles}", hint=trivy.SETUP)
     return ScanError(
-        f"{count} must not leave: {titles}",
-        hint=f"above is why; what can be lived with for a while goes into {exemptions.FILE}, with reason and last day",
+        f"{bad} of {count} must not leave: {titles}",
+        hint=f"above is why; what can be lived with for a while goes into {exemptions.IGNORE_FILE}, with reason and last day",
     )
 
 
@@ -213,7 +213,9 @@ def write_sarif(outcome: Outcome, path: Path) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--sarif: {path} cannot be written: {error.strerror}", hint="name another file") from error
+        raise ConfigError(
+            f"the SARIF file {path} cannot be written: {error.strerror}", hint="name another file"
+        ) from error
 
 
 def listed(name: str, reference: str, settings: "Settings", *, local: bool) -> tuple[Subject, Mapping[str, Any]]:

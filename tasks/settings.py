@@ -280,7 +280,7 @@ def _severity(text: str, source: str) -> tuple[str, ...]:
     lacking = left_out(found)
     if lacking:
         raise ConfigError(
-            f"{source}: {text} lets {', '.join(lacking)} pass", hint=f"write {','.join((*found, *lacking))}"
+            f"{source}: {text} would let {', '.join(lacking)} pass", hint=f"write {','.join((*found, *lacking))}"
         )
     return tuple(word for word in SEVERITIES if word in found)
 

@@ -10,10 +10,10 @@ from urllib.parse import unquote
 from ..errors import ConfigError
 from .globs import translated
 
-FILE = ".trivyignore.yaml"
+IGNORE_FILE = ".trivyignore.yaml"
 _KEYS = ("id", "paths", "purls", "statement", "expired_at")
 _PURL = r"pkg:[a-z0-9.+-]+/.+"
-_EXAMPLE = f"{FILE}: vulnerabilities: [{{id: CVE-2026-1, statement: why, expired_at: 2027-01-31}}]"
+_EXAMPLE = f"{IGNORE_FILE}: vulnerabilities: [{{id: CVE-2026-1, statement: why, expired_at: 2027-01-31}}]"
 
 
 class Kind(StrEnum):
@@ -86,15 +86,15 @@ def parse(content: object) -> tuple[Exemption, ...]:
     if content is None:
         return ()
     if not isinstance(content, Mapping):
-        raise ConfigError(f"{FILE} holds no lists of exceptions", hint=_EXAMPLE)
+        raise ConfigError(f"{IGNORE_FILE} holds no lists of exceptions", hint=_EXAMPLE)
     found = []
     for section, entries in content.items():
         if section not in _SECTIONS:
-            raise ConfigError(f"nothing reads {section} in {FILE}", hint=f"known: {', '.join(_SECTIONS)}")
+            raise ConfigError(f"nothing reads {section} in {IGNORE_FILE}", hint=f"known: {', '.join(_SECTIONS)}")
         if entries is not None and not isinstance(entries, list):
-            raise ConfigError(f"{section} in {FILE} is no list", hint=_EXAMPLE)
+            raise ConfigError(f"{section} in {IGNORE_FILE} is no list", hint=_EXAMPLE)
         for number, entry in enumerate(entries or (), 1):
-            place = f"{section}, entry {number} in {FILE}"
+            place = f"{section}, entry {number} in {IGNORE_FILE}"
             kind = _SECTIONS[section]
             one = _one(entry, kind or Kind.VULNERABILITY, place)
             if kind is not None:

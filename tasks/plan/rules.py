@@ -52,6 +52,11 @@ def _with_commas(item: str) -> str:
     return f"(?:{item})(?:,(?:{item}))*"
 
 
+def _among(word: str) -> str:
+    """Return the pattern of text with commas that has this word among them."""
+    return rf"(?:.*,|^){word}(?:,|$)"
+
+
 _PLATFORMS = {"type": "string", **like(_with_commas("|".join(Platform)))}
 _TAGS = {**_WORD, **like(_with_commas(names.TAG)), "minimum": 0}
 # A folder below the root: neither a whole path nor .. nor **, and no space at its ends.
@@ -66,22 +71,19 @@ _MEMORY = (
 # A registry is a whole repository there: with a path.
 _CACHES = _with_commas(rf"gha|registry(?:=(?=[^,/]*/){names.REGISTRY})?|local(?:={caches.PATH})?")
 _CACHE = {"type": "string", **like(_CACHES)}
+_SEVERITIES = _with_commas("|".join(SEVERITIES))
 # Who names a severity names all that are worse.
-_WORSE = [(one, left_out((one,))) for one in SEVERITIES]
-_SEVERITIES_IN_ORDER = "".join(
-    rf"(?:(?!(?:.*,)?{one}(?:,|$))|(?=(?:.*,)?{other}(?:,|$)))" for one, worse in _WORSE for other in worse
-)
+_WORSE = [(_among(one), _among(other)) for one in SEVERITIES for other in left_out((one,))]
 _SEVERITY = {
     "anyOf": [
-        {"type": ["string", "null"], **like(f"{_SEVERITIES_IN_ORDER}{_with_commas('|'.join(SEVERITIES))}")},
+        _text("".join(rf"(?:(?!{one})|(?={other}))" for one, other in _WORSE) + _SEVERITIES),
         {
             "type": "array",
-            "items": {"enum": [*SEVERITIES]},
+            "items": {"type": "string", **like(_SEVERITIES)},
             "minItems": 1,
             "allOf": [
-                {"anyOf": [{"not": {"contains": {"const": one}}}, {"contains": {"const": other}}]}
-                for one, worse in _WORSE
-                for other in worse
+                {"anyOf": [{"not": {"contains": {"pattern": one}}}, {"contains": {"pattern": other}}]}
+                for one, other in _WORSE
             ],
         },
     ]

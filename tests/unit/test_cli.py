@@ -33,6 +33,8 @@ ALWAYS = [
     "container-push",
     "container-report",
     "container-run",
+    "container-sbom",
+    "container-scan",
     "container-setup",
     "container-stop",
     "container-verify",
@@ -112,9 +114,11 @@ FLAGS = {
     "container-run": "services registry tags reuse detach json",
     "container-stop": "services json",
     "container-verify": "services platforms registry tags image require skip json",
+    "container-scan": "services platforms registry tags image local sarif json",
+    "container-sbom": "service platform registry tags image local json",
     "container-config": "init schema json",
     "container-doctor": "fix json",
-    "container-setup": "down latest-buildx release-builder emulation builder json",
+    "container-setup": "down latest-buildx release-builder emulation scanner builder json",
 }
 
 

@@ -298,7 +298,9 @@ def test_a_look_that_raises_hides_no_other(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_set_up_and_the_doctor_mend_by_the_same_rows() -> None:
     both = (*checks.BEFORE, *checks.AFTER)
-    assert all(row in both for row in (*checks.VITAL, *checks.for_setup(latest_buildx=False, emulation=True)))
+    assert all(
+        row in both for row in (*checks.VITAL, *checks.for_setup(latest_buildx=False, emulation=True, scanner=True))
+    )
 
 
 def test_no_finding_shows_a_login() -> None:
