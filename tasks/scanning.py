@@ -109,7 +109,7 @@ def failure(scan: Scan) -> ScanError | None:
         return ScanError(f"{bad} of {count} not scanned: {scan.bad[0].problems[0]}: {titles}", hint=trivy.SETUP)
     return ScanError(
         f"{bad} of {count} must not leave: {titles}",
-        hint=f"above is why; what can be lived with for a while goes into {exemptions.IGNORE_FILE}, with reason and last day",
+        hint=f"above is why; what can be lived with for a while goes into {exemptions.IGNORE_FILE}",
     )
 
 

@@ -6,6 +6,7 @@ Nothing of the person's own reaches it that would make a scan milder: no ``trivy
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ rules:
     category: general
     title: a file of an operating system
     severity: LOW
-    path: ^etc/(os-release|issue|[a-z]+[-_](release|version))$
+    path: ^/?etc/(os-release|issue|[a-z]+[-_](release|version))$
     regex: \\S
 """
 
@@ -128,7 +129,8 @@ def scan(targets: Mapping[str, Target], known: Database, *, bundle: Path | None,
     Only the main thread may call this. Raises Interrupted when a signal ends the run.
     """
     with TemporaryDirectory(prefix="container-tasks-") as place:
-        rules = Path(place) / "secrets.yaml"
+        # Trivy leaves out what has the name of its rules' file, in images too: one that nobody can have foreseen.
+        rules = Path(place) / f"{secrets.token_hex(16)}.yaml"
         rules.write_text(_SECRET_RULES, encoding="utf-8")
         asked = (
             *("--scanners", "vuln,secret,misconfig", "--image-config-scanners", "misconfig,secret"),

@@ -74,7 +74,7 @@ def _run(*arguments: str, cwd: Path, binaries: Path, what: str, manner: Manner) 
         "GOWORK": "off",
         "GO111MODULE": "on",
     }
-    done = process.run(_go(), *arguments, cwd=cwd, env=environment, timeout=_SECONDS)
+    done = process.run(go(), *arguments, cwd=cwd, env=environment, timeout=_SECONDS)
     if not done.ok:
         raise EngineError(
             f"{what} could not be built: {done.last_line}",
@@ -82,7 +82,7 @@ def _run(*arguments: str, cwd: Path, binaries: Path, what: str, manner: Manner) 
         )
 
 
-def _go() -> str:
+def go() -> str:
     """Return the go command: the one on PATH, else Debian's, unpacked."""
     found = packages.which("go")
     if found is not None:
