@@ -26,7 +26,7 @@ def digest_of(content: bytes, platform: str) -> str:
         return f"sha256:{hashlib.sha256(content).hexdigest()}"
     if not isinstance(entries, list):
         raise ValueError("its registry's answer is no image")  # noqa: TRY004
-    found = {}
+    found: dict[str, str] = {}
     for entry in entries:
         place = entry.get("platform") if isinstance(entry, dict) else None
         digest = entry.get("digest") if isinstance(entry, dict) else None
