@@ -21,6 +21,7 @@ from . import (
     push,
     releases,
     run,
+    scan,
     setup,
     verify,
 )
@@ -45,6 +46,7 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
         *releases.tasks(repository),
         *run.tasks(repository),
         *verify.tasks(repository),
+        *scan.tasks(repository),
         *clean.tasks(repository),
         *setup.tasks(repository),
         *doctor.tasks(repository),

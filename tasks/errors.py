@@ -7,6 +7,7 @@
   - PushError (5)      the registry is out of reach, refused, or must not have this image
   - VerifyError (6)    an image does not run as it has to, or holds what it must not
   - SignError (8)      an image cannot be signed, or is not signed by whom it has to be
+  - ScanError (7)      an image was not scanned, or has what must not leave with it
   - Interrupted (130)  a person or a supervisor ended the run
 
 Anything else is a bug: it keeps its traceback and exits with 1.
@@ -76,6 +77,12 @@ class SignError(TaskError):
     """An image cannot be signed, or is not signed by whom it has to be."""
 
     exit_code = 8
+
+
+class ScanError(TaskError):
+    """An image was not scanned, or has what must not leave with it."""
+
+    exit_code = 7
 
 
 class Interrupted(TaskError):  # noqa: N818 - not an error of anything

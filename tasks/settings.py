@@ -49,6 +49,10 @@ class Settings:
     builder: str | None
     cache: tuple[str, ...]
     """The caches that builds read and write beside the builder's own, each with its place."""
+    severity: tuple[str, ...]
+    """Findings of a scan that fail."""
+    scan_db: str | None
+    """Where the scanner's vulnerability database is published; None for its own places."""
     jobs: int
     tries: int
     """How often a step that talks to a registry is tried in all."""
@@ -121,6 +125,8 @@ def load(
         ca=_not_empty(*read.first("ca", default="auto"), hint="auto, none, or a file"),
         builder=_builder(*read.optional("builder")),
         cache=_cache(*read.first("cache", default="none"), registry=registry),
+        severity=_severity(*read.first("severity", default="HIGH,CRITICAL")),
+        scan_db=_scan_db(*read.optional("scan_db")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
         **{key: _number(read, key, default) for key, default in _PATIENCE.items()},
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
@@ -315,6 +321,31 @@ def _cache(text: str, source: str, *, registry: str) -> tuple[str, ...]:
 
     words = names.split_list(text, source=source)
     return tuple(map(str, caches.parse(words, registry=registry, source=source)))
+
+
+def _severity(text: str, source: str) -> tuple[str, ...]:
+    """Return the severities that fail; who names one means all that are worse, too, and has to say so."""
+    from .plan import names
+    from .plan.severities import SEVERITIES, left_out
+
+    found = names.split_list(text, source=source)
+    for word in found:
+        if word not in SEVERITIES:
+            raise ConfigError(f"{source}: {word!r} is no severity", hint=f"choose from {', '.join(SEVERITIES)}")
+    lacking = left_out(found)
+    if lacking:
+        raise ConfigError(
+            f"{source}: {text} would let {', '.join(lacking)} pass", hint=f"write {','.join((*found, *lacking))}"
+        )
+    return tuple(word for word in SEVERITIES if word in found)
+
+
+def _scan_db(text: str | None, source: str) -> str | None:
+    from .plan.names import ARTIFACT
+
+    if text is not None and not re.fullmatch(ARTIFACT, text):
+        raise ConfigError(f"{source}: {text!r} cannot be a database", hint="host[:port]/path[:tag]")
+    return text
 
 
 def _reuse(read: _Reader) -> bool:

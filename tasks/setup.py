@@ -16,6 +16,7 @@ LATEST_BUILDX = flags.Flag("latest_buildx", False, "Build a newer buildx than th
 RELEASE_BUILDER = flags.Flag("release_builder", False, "Make a builder that can push by digest, as releases need it.")
 EMULATION = flags.Flag("emulation", False, "Register what runs images of the other architecture.")
 SIGNING = flags.Flag("signing", False, "Have cosign, which signs what is pushed and sees who has signed.")
+SCANNER = flags.Flag("scanner", False, "Build Trivy, which scans images, where it is not on PATH.")
 NAME = flags.Flag("builder", None, "The release builder's name. [<project>-release]")
 
 
@@ -26,9 +27,8 @@ def tasks(repository: Repository) -> list[Task[Any]]:
         return run(c, repository, values)
 
     doc = "Make this machine able to build: engine, buildx, bases; says what it changed."
-    return [
-        flags.make_task("container-setup", doc, (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, SIGNING, NAME), body)
-    ]
+    own = (DOWN, LATEST_BUILDX, RELEASE_BUILDER, EMULATION, SIGNING, SCANNER, NAME)
+    return [flags.make_task("container-setup", doc, own, body)]
 
 
 def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Answer:
@@ -47,6 +47,7 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
         release_builder=bool(values["release_builder"]),
         emulation=bool(values["emulation"]),
         signing=bool(values["signing"]),
+        scanner=bool(values["scanner"]),
         builder=values["builder"],
     )
     # A repository that has no service yet can be set up, and a machine taken down from anywhere.

@@ -23,6 +23,8 @@ _NAMES_A_HOST = r"(?=[^/]*[.:]|localhost(?:/|$))"
 REGISTRY = rf"(?:{_NAMES_A_HOST}{_HOST}(?:/{_PATH})?|(?!{_NAMES_A_HOST}){_PATH})"
 TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 SERVICE = _COMPONENT
+ARTIFACT = rf"(?=[^,/]*/){REGISTRY}(?::{TAG})?(?:@sha256:[0-9a-f]{{64}})?"
+"""What a registry holds, other than an image: its place, with a tag or a digest."""
 LONGEST_REGISTRY = 255
 LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
 

@@ -12,6 +12,7 @@ from ..settings import LONGEST_COUNT, REUSE
 from . import caches, names, signing
 from .checks import NAMES
 from .platforms import Platform
+from .severities import SEVERITIES, left_out
 
 Rule = Mapping[str, Any]
 
@@ -51,6 +52,11 @@ def _with_commas(item: str) -> str:
     return f"(?:{item})(?:,(?:{item}))*"
 
 
+def _among(word: str) -> str:
+    """Return the pattern of text with commas that has this word among them."""
+    return rf"(?:.*,|^){word}(?:,|$)"
+
+
 _PLATFORMS = {"type": "string", **like(_with_commas("|".join(Platform)))}
 _TAGS = {**_WORD, **like(_with_commas(names.TAG)), "minimum": 0}
 # A folder below the root: neither a whole path nor .. nor **, and no space at its ends.
@@ -65,6 +71,23 @@ _MEMORY = (
 # A registry is a whole repository there: with a path.
 _CACHES = _with_commas(rf"gha|registry(?:=(?=[^,/]*/){names.REGISTRY})?|local(?:={caches.PATH})?")
 _CACHE = {"type": "string", **like(_CACHES)}
+_SEVERITIES = _with_commas("|".join(SEVERITIES))
+# Who names a severity names all that are worse.
+_WORSE = [(_among(one), _among(other)) for one in SEVERITIES for other in left_out((one,))]
+_SEVERITY = {
+    "anyOf": [
+        _text("".join(rf"(?:(?!{one})|(?={other}))" for one, other in _WORSE) + _SEVERITIES),
+        {
+            "type": "array",
+            "items": {"type": "string", **like(_SEVERITIES)},
+            "minItems": 1,
+            "allOf": [
+                {"anyOf": [{"not": {"contains": {"pattern": one}}}, {"contains": {"pattern": other}}]}
+                for one, other in _WORSE
+            ],
+        },
+    ]
+}
 _REGISTRY = _word(names.REGISTRY, most=names.LONGEST_REGISTRY)
 _ADDRESS_PATH = _text(ADDRESS_PATH)
 _NUMBER: Rule = {
@@ -96,6 +119,8 @@ OF_KEY: Mapping[str, Rule] = {
     "verify_key": _word(signing.KEY),
     "identity": _text(signing.IDENTITY),
     "issuer": _text(signing.ISSUER),
+    "severity": _SEVERITY,
+    "scan_db": _text(names.ARTIFACT),
     "folder": {**ANYTHING, "pattern": r"^(?!/)(?!(?:.*/)?\.\.(?:/|$))"},
     "port": {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535},
     "budget": _text(_SIZE),

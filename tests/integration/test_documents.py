@@ -44,6 +44,8 @@ ELSEWHERE = "run elsewhere"
 CORE = {"--config", "--help", "--list", "--print-completion-script"}
 # What the documents name, and is made by a run, or belongs to another repository.
 NOT_HERE = {
+    ".trivyignore.yaml",
+    "trivy.yaml",
     ".container/verify.json",
     ".container/verify.xml",
     ".container/last-run.json",

@@ -13,6 +13,7 @@ from . import (
     mend_builders,
     mend_engine,
     reach,
+    scanner,
     signing,
 )
 from .check import Check, Need, Site
@@ -73,6 +74,7 @@ LATEST_BUILDX = Check(subject="buildx", look=CLIENT.look, mend=_latest)
 ROOM = Check(subject="disk", look=_room, needs=_ENGINE)
 BASES = Check(subject="bases", look=look_registries.bases, mend=_mend_bases, error=PushError, needs=_BUILDX)
 RELEASE_BUILDER = Check(subject="release builder", look=look_builders.release, mend=_mend_release)
+SCANNER = Check(subject="scanner", look=scanner.look, mend=scanner.mend)
 EMULATION = Check(subject="emulation", look=look_builders.foreign, mend=_emulate, needs=_BOTH)
 SIGNING = Check(subject="signing", look=signing.look, mend=signing.mend, error=SignError)
 
@@ -80,10 +82,12 @@ VITAL = (ENGINE, CLIENT)
 """Without these there is nothing else to look at."""
 
 
-def for_setup(*, latest_buildx: bool = False, emulation: bool = False, signing: bool = False) -> tuple[Check, ...]:
+def for_setup(
+    *, latest_buildx: bool = False, emulation: bool = False, signing: bool = False, scanner: bool = False
+) -> tuple[Check, ...]:
     """Return what a set-up mends after the vital ones, in order."""
     asked = {LATEST_BUILDX: latest_buildx, ROOM: True, BASES: True, RELEASE_BUILDER: True}
-    asked |= {EMULATION: emulation, SIGNING: signing}
+    asked |= {EMULATION: emulation, SIGNING: signing, SCANNER: scanner}
     return tuple(check for check, wanted in asked.items() if wanted)
 
 
@@ -101,6 +105,7 @@ AFTER = (
     Check(subject="builder", look=look_builders.builders, error=ConfigError, needs=_BOTH),
     RELEASE_BUILDER,
     EMULATION,
+    SCANNER,
     Check(subject="credentials", look=look_registries.helpers, error=PushError),
     BASES,
     Check(subject="registry", look=look_registries.published, error=PushError, needs=_BUILDX),

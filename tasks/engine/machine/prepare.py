@@ -23,6 +23,7 @@ class Options:
     release_builder: bool = False
     emulation: bool = False
     signing: bool = False
+    scanner: bool = False
     builder: str | None = None
     """The release builder's name; PROJECT-release where none is given."""
 
@@ -107,7 +108,12 @@ def _up(options: Options, site: Site, say: Say) -> None:
             site.refused = pool.submit(mend_bases.refusal, site.bases, site.mirror)
         for check in checks.VITAL:
             mend(check, site, say)
-    wanted = checks.for_setup(latest_buildx=options.latest_buildx, emulation=options.emulation, signing=options.signing)
+    wanted = checks.for_setup(
+        latest_buildx=options.latest_buildx,
+        emulation=options.emulation,
+        signing=options.signing,
+        scanner=options.scanner,
+    )
     for check in wanted:
         attempt(check, site, say)
 

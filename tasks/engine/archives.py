@@ -1,0 +1,57 @@
+"""Copy one platform's image out of the engine's store, as a folder that other tools read."""
+
+import json
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import EngineError, VerifyError
+from ..plan.platforms import Platform
+from .api import translated
+from .layers import Archive
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path) -> Path:
+    """Copy an image into an empty folder, and return where it lies: an OCI layout of that platform alone.
+
+    Of an engine before 25, which writes none, it is the archive that ``docker save`` makes.
+
+    Raises VerifyError when the image is not for that platform, and EngineError.
+    """
+    saved = folder / "image.tar"
+    try:
+        with saved.open("wb") as file, translated():
+            for chunk in client.get_image(reference):
+                file.write(chunk)
+        with tarfile.open(saved) as archive:
+            content = Archive(archive)
+            found = dict(content.images())
+            if platform not in found:
+                there = ", ".join(sorted(found)) or "no platform that is here"
+                raise VerifyError(f"{reference} is not for {platform}, but for {there}", hint="choose with --platforms")
+            if not content.is_layout:
+                return saved
+            layout = folder / "layout"
+            archive.extractall(layout, filter="data")
+        saved.unlink()
+        digest = found[platform][0]
+        size = (layout / "blobs" / digest.replace(":", "/")).stat().st_size
+        index = {"schemaVersion": 2, "manifests": [{"mediaType": _MANIFEST, "digest": digest, "size": size}]}
+        (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    except OSError as error:
+        raise EngineError(
+            f"{reference} cannot be copied out of the engine: {error.strerror or error}",
+            hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
+        ) from error
+    except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise EngineError(
+            f"the engine's copy of {reference} cannot be read: {error!r}",
+            hint=f"pull or build it again; docker save {reference} | tar -t shows what there is of it",
+        ) from error
+    return layout
