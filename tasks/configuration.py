@@ -81,6 +81,13 @@ SETTINGS = (
     Setting("retry_limit", "Seconds that all such waiting of a run may take.", "300", "900"),
     Setting("registry_timeout", "Seconds without a word from a registry until a step counts as hung.", "120", "30"),
     Setting(
+        "provenance",
+        "What a pushed image says of its build: min, max (its arguments and sources, too); auto: max where GitHub says "
+        "that the repository is public.",
+        "auto",
+        "max",
+    ),
+    Setting(
         "sign",
         "Who signs what is pushed: key, keyless (an identity token), none; auto: what is there.",
         "auto",

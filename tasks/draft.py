@@ -134,6 +134,7 @@ def draft(
             ca=None if bundle is None else workspace.copy_bundle(settings.root, bundle),
             no_cache=settings.no_cache,
             pull=settings.pull,
+            provenance=settings.provenance,
             caches=caches.parse(settings.cache, registry=settings.registry, source="cache"),
         ),
         pushed=tuple(chain(*_gathered(settings, repository, local=False))) if differ else (),

@@ -1,18 +1,22 @@
-"""What every image of a release has to pass before any tag moves."""
+"""What every image of a release has to pass before any tag moves: verify, scan, SBOM, signature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import ConfigError, EngineError
+from .errors import ConfigError, EngineError, ScanError, SignError, TaskError
 from .plan.names import is_loopback
 from .report.release import Gate
 
 if TYPE_CHECKING:
     from .decision import Run
-    from .plan.release import Member
+    from .plan.release import Member, Release
+    from .settings import Settings
+    from .signers import Signers
 
 NAMES = ("verify", "scan", "sign")
+_SCAN_WAY_OUT = "inv container-setup --scanner"
+_SIGN_WAY_OUT = "set container.sign_key, or let a job of GitHub Actions have id-token: write"
 Say = Callable[[Gate], None]
 
 
@@ -20,15 +24,17 @@ Say = Callable[[Gate], None]
 class Gates:
     """The gates of one release."""
 
-    skipped: frozenset[str] = frozenset()
+    skipped: frozenset[str]
     """Those that a person leaves out."""
-    require: bool = False
+    require: bool
     """Whether a platform that cannot run here is a failure."""
+    signers: "Signers | None"
+    """Who signs; None where nothing says it."""
 
-    def pass_all(self, run: "Run", members: "Sequence[Member]", say: Say, verified: "set[str]") -> str | None:
+    def pass_all(self, run: "Run", members: "Sequence[Member]", say: Say, proved: "set[str]") -> str | None:
         """Let the images through every gate, and return who signed them; None where nobody did.
 
-        ``verified``: digests that an earlier try has proved; what is proved now is added.
+        ``proved``: digests that container-verify has passed in an earlier try; what it passes now is added.
 
         Raises the gate's own TaskError.
         """
@@ -36,46 +42,97 @@ class Gates:
             if name in self.skipped:
                 say(Gate(name, "skipped", f"--skip {name}"))
             else:
-                gate(run, members, say, verified)
-        return None
+                gate(run, members, say, proved)
+        if "sign" in self.skipped:
+            say(Gate("sign", "skipped", "--skip sign"))
+            return None
+        return self._sign(run, members, say)
 
-    def _verify(self, run: "Run", members: "Sequence[Member]", say: Say, verified: "set[str]") -> None:
+    def sign_record(self, reference: str) -> None:
+        """Sign the record of a release, and see that it is signed.
+
+        Raises SignError, and PushError where the registry was in the way.
+        """
+        if self.signers is not None:
+            self.signers.sign([reference])
+
+    def _verify(self, run: "Run", members: "Sequence[Member]", say: Say, proved: "set[str]") -> None:
         from . import proving
 
-        left = [member for member in members if member.digest not in verified]
+        left = [member for member in members if member.digest not in proved]
         if not left:
             say(Gate("verify", "ok", "proved by an earlier try"))
             return
         if run.engine is None:
-            _not_run("verify", run, "there is no engine to run them", "inv container-setup", say)
+            say(_not_run("verify", run.settings, "there is no engine to run them", "inv container-setup", EngineError))
             return
         text = proving.prove(run, left, require=self.require)
-        verified |= {member.digest for member in left}
+        proved |= {member.digest for member in left}
         say(Gate("verify", "ok", text))
 
-    def _scan(self, run: "Run", _members: "Sequence[Member]", say: Say, _verified: "set[str]") -> None:
-        _not_run("scan", run, "there is no scanner here", "inv container-setup --scanner", say)
+    def _scan(self, run: "Run", members: "Sequence[Member]", say: Say, _proved: "set[str]") -> None:
+        from . import inspecting
 
-    def sign_record(self, reference: str) -> None:
-        """Sign the record of the release."""
+        if not inspecting.can_scan():
+            say(_not_run("scan", run.settings, "Trivy is not on this machine", _SCAN_WAY_OUT, ScanError))
+            return
+        say(Gate("scan", "ok", inspecting.scan(run.settings, members)))
+
+    def _sign(self, run: "Run", members: "Sequence[Member]", say: Say) -> str | None:
+        from . import inspecting
+
+        if self.signers is None:
+            say(_not_run("sign", run.settings, "nothing says who signs", _SIGN_WAY_OUT, SignError))
+            return None
+        signer = self.signers.sign([f"{run.settings.registry}/{member.service}@{member.digest}" for member in members])
+        say(Gate("sign", "ok", f"{len(members)} images, by {signer}"))
+        if inspecting.can_scan():
+            say(Gate("sbom", "ok", inspecting.attest(run.settings, members, self.signers)))
+        else:
+            say(_not_run("sbom", run.settings, "Trivy is not on this machine", _SCAN_WAY_OUT, ScanError))
+        return signer
 
 
-def parse(words: Sequence[str], *, source: str) -> frozenset[str]:
-    """Return the gates that are named.
+def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, source: str) -> Gates:
+    """Return the gates, after seeing that each can be passed here at all: before anything is built or pushed.
 
-    Raises ConfigError for one that there is not.
+    Raises ConfigError for a gate that there is not, SignError for a key that cannot be used, and the gate's own error
+    where what others pull would not pass it.
     """
-    for word in words:
+    from . import inspecting, signers
+
+    for word in skipped:
         if word not in NAMES:
             raise ConfigError(f"{source}: {word!r} is no gate", hint=f"choose from {', '.join(NAMES)}")
-    return frozenset(words)
+    left_out = frozenset(skipped)
+    own = None if "sign" in left_out else signers.prepare(settings)
+    if own is None and "sign" not in left_out:
+        _not_run("sign", settings, "nothing says who signs", _SIGN_WAY_OUT, SignError)
+    if "scan" not in left_out and not inspecting.can_scan():
+        _not_run("scan", settings, "Trivy is not on this machine", _SCAN_WAY_OUT, ScanError)
+    return Gates(skipped=left_out, require=require, signers=own)
 
 
-def _not_run(name: str, run: "Run", why: str, way_out: str, say: Say) -> None:
-    """Say that a gate was not run: a rehearsal on this machine's own registry goes on, anything else does not.
+def require_signed(settings: "Settings", release: "Release", place: str) -> str | None:
+    """See that the record of a release and its images are signed by who is trusted; return who that is.
 
-    Raises EngineError for a registry that others pull from.
+    None is returned where nothing says whose signatures count, and nobody has signed. Raises SignError.
     """
-    if not is_loopback(run.settings.registry):
-        raise EngineError(f"{name}: {why}, and what others pull has to pass it", hint=f"{way_out}; or --skip {name}")
-    say(Gate(name, "not run", f"{why}: {way_out}"))
+    from . import signers
+
+    references = [f"{place}@{release.digest}"]
+    references += [f"{settings.registry}/{member.service}@{member.digest}" for member in release.members]
+    signer = signers.verified(settings, references)
+    if signer is None and release.signer is not None:
+        raise SignError(
+            f"the release {release.name} is signed by {release.signer}, and nothing here says whether that counts",
+            hint="set container.verify_key, or container.identity",
+        )
+    return signer
+
+
+def _not_run(name: str, settings: "Settings", why: str, way_out: str, kind: type[TaskError]) -> Gate:
+    """Return that a gate was not run: a rehearsal on this machine's own registry goes on, anything else does not."""
+    if not is_loopback(settings.registry):
+        raise kind(f"{name}: {why}, and what others pull has to pass it", hint=f"{way_out}; or --skip {name}")
+    return Gate(name, "not run", f"{why}: {way_out}")

@@ -15,7 +15,6 @@ from .errors import ConfigError
 from .report import style
 
 if TYPE_CHECKING:
-    from .plan.release import Release
     from .settings import Settings
 
 _OWN_DRIVER = "docker"
@@ -81,7 +80,3 @@ def with_builder(settings: "Settings") -> "Settings":
             style.say(f"No builder here can push by digest, so one is made: {name}. The first time takes minutes.")
         release_builder.ensure(name, project=settings.project)
     return replace(settings, builder=name)
-
-
-def require_signed(settings: "Settings", release: "Release") -> None:
-    """See that the record of a release is signed by who has to have signed it."""

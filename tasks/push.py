@@ -46,15 +46,12 @@ def _release(wanted: "Settings", repository: Repository, values: dict[str, Any])
     from .plan.names import split_list
     from .plan.targets import Output
 
-    skipped = gates.parse(
-        () if values["skip"] is None else split_list(values["skip"], source="--skip"), source="--skip"
-    )
+    skipped = () if values["skip"] is None else split_list(values["skip"], source="--skip")
     ports.require_clean(repository.root)
     ports.require_registry(wanted)
     with ports.alone(wanted):
-        shipment = shipping.Shipment(
-            ports.registry(wanted), gates.Gates(skipped=skipped, require=bool(values["require"]))
-        )
+        passed = gates.prepare(wanted, skipped, require=bool(values["require"]), source="--skip")
+        shipment = shipping.Shipment(ports.registry(wanted), passed)
         return pipeline.run(
             ports.with_builder(wanted), repository, output=Output.PUSH, print_only=False, shipment=shipment
         )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import ports, publishing
+from . import gates, ports, publishing
 from .engine.interrupts import Interrupts
 from .errors import ConfigError
 from .plan import release as plan
@@ -49,7 +49,7 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
                 f"the release {release.name} has no tag that moves: nobody follows one",
                 hint="container.tags gives images a tag such as latest",
             )
-        ports.require_signed(settings, release)
+        gates.require_signed(settings, release, f"{settings.registry}/{plan.REPOSITORY}")
         there = publishing.look(registry, release.digests, release.moving)
         mend = f"inv container-rollback --to {release.name}"
         moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VERSION_FILE = "VERSION"
 PROGRESS = ("auto", "plain", "quiet")
 REUSE = ("none", "registry")
+PROVENANCE = ("auto", "min", "max")
 LONGEST_COUNT = 6  # digits
 _PATIENCE = {"tries": 6, "retry_wait": 1, "retry_limit": 300, "registry_timeout": 120}
 # What a second try does not need to say.
@@ -54,6 +55,8 @@ class Settings:
     scan_db: str | None
     """Where the scanner's vulnerability database is published; None for its own places."""
     jobs: int
+    provenance: str
+    """How much a pushed image says of its build: ``min`` or ``max``."""
     tries: int
     """How often a step that talks to a registry is tried in all."""
     retry_wait: int
@@ -128,6 +131,7 @@ def load(
         severity=_severity(*read.first("severity", default="HIGH,CRITICAL")),
         scan_db=_scan_db(*read.optional("scan_db")),
         jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
+        provenance=_provenance(*read.first("provenance", default=PROVENANCE[0])),
         **{key: _number(read, key, default) for key, default in _PATIENCE.items()},
         progress=_choice(*read.flag("progress", default=PROGRESS[0])),
         reuse=_reuse(read),
@@ -278,6 +282,16 @@ def _not_empty(text: str, source: str, *, hint: str) -> str:
     if not text.strip():
         raise ConfigError(f"{source} is empty", hint=hint)
     return text
+
+
+def _provenance(text: str, source: str) -> str:
+    from .engine import github
+
+    if text not in PROVENANCE:
+        raise ConfigError(f"{source}: {text!r} is no provenance", hint=f"choose from {', '.join(PROVENANCE)}")
+    if text != PROVENANCE[0]:
+        return text
+    return "max" if github.is_public() else "min"
 
 
 def _number(read: "_Reader", key: str, default: int) -> int:

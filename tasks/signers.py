@@ -1,11 +1,15 @@
 """How this run signs, and whose signatures it trusts: from the settings, and what the environment offers."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .engine.signatures import Signatures, Statement
+    from .engine.signed import Verifier
     from .plan.signing import Signing, Trust
     from .settings import Settings
 
@@ -46,3 +50,71 @@ def _place(root: "Path", key: str | None) -> str | None:
     from .plan.signing import is_elsewhere
 
     return key if key is None or is_elsewhere(key) else str(root / os.path.expanduser(key))  # noqa: PTH111 - no home is no failure
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who signs in this run, and whose signatures count."""
+
+    signatures: "Signatures"
+    verifier: "Verifier"
+
+    def sign(self, references: Sequence[str]) -> str:
+        """Sign images by digest, those that are not yet, see that all are signed, and return by whom.
+
+        Raises SignError, and PushError where the registry was in the way.
+        """
+        self.signatures.sign(references)
+        return str(next(iter(self.verifier.verify(references).values())))
+
+    def attest(self, statements: "Sequence[Statement]") -> None:
+        """Sign what is said of images, and see that it is there.
+
+        Raises as ``sign`` does.
+        """
+        self.signatures.attest(statements)
+        for statement in statements:
+            self.verifier.attested(statement.reference, statement.kind)
+
+
+def prepare(settings: "Settings") -> Signers | None:
+    """Return who signs, when the key has been tried; None where nothing says who.
+
+    Raises ConfigError and SignError with what is missing or wrong.
+    """
+    from .engine import cosign
+    from .engine.retries import Retries
+    from .engine.signatures import Signatures
+    from .engine.signed import Verifier
+    from .errors import SignError
+    from .report import style
+
+    how, whom = signing(settings), trust(settings)
+    if how is None:
+        return None
+    if whom is None:
+        raise SignError(
+            "an identity token signs, and nothing says whose signatures count",
+            hint="set container.identity: what is signed is verified before it is tagged",
+        )
+    program, retries = cosign.find(), Retries(settings.patience, lambda words: style.note(style.safe(words)))
+    signatures = Signatures(program, how, retries)
+    signatures.check_key()
+    return Signers(signatures, Verifier.of(program, whom, retries))
+
+
+def verified(settings: "Settings", references: Sequence[str]) -> str | None:
+    """Return who has signed all of these; None where nothing says whose signatures count.
+
+    Raises SignError where one is not signed by who is trusted.
+    """
+    from .engine import cosign
+    from .engine.retries import Retries
+    from .engine.signed import Verifier
+    from .report import style
+
+    whom = trust(settings)
+    if whom is None:
+        return None
+    retries = Retries(settings.patience, lambda words: style.note(style.safe(words)))
+    return str(next(iter(Verifier.of(cosign.find(), whom, retries).verify(references).values())))

@@ -1,5 +1,6 @@
 """What GitHub Actions gives a job: where its checkout is, and the file of its summary."""
 
+import json
 import os
 from pathlib import Path
 
@@ -53,3 +54,16 @@ def workflow() -> str | None:
     """
     server, reference = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_WORKFLOW_REF")
     return f"{server}/{reference}" if here() and server and reference else None
+
+
+def is_public() -> bool:
+    """Whether the event that began this job says that its repository is public."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    if not (here() and path):
+        return False
+    try:
+        event = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return False
+    repository = event.get("repository") if isinstance(event, dict) else None
+    return isinstance(repository, dict) and repository.get("private") is False

@@ -36,7 +36,7 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
         entry["attest"] = ["type=provenance,disabled=true"]
     elif target.references and not plan.request.classic:
         # With provenance even one platform is pushed as an index, and only an index takes index annotations.
-        entry["attest"] = ["type=provenance,mode=min"]
+        entry["attest"] = [f"type=provenance,mode={plan.request.provenance}"]
         if FINGERPRINT_LABEL in target.labels:
             entry["annotations"] = [f"index:{FINGERPRINT_LABEL}={target.labels[FINGERPRINT_LABEL]}"]
     if target.contexts:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..entries import ADDRESS_PATH, CONTEXTS, FOLDER
-from ..settings import LONGEST_COUNT, REUSE
+from ..settings import LONGEST_COUNT, PROVENANCE, REUSE
 from . import caches, names, signing
 from .checks import NAMES
 from .platforms import Platform
@@ -114,6 +114,7 @@ OF_KEY: Mapping[str, Rule] = {
     "cache": {"anyOf": [*_several(_text(f"{caches.NONE}|{_CACHES}"), _CACHE)["anyOf"], {"const": [caches.NONE]}]},
     "jobs": _NUMBER,
     **dict.fromkeys(("tries", "retry_wait", "retry_limit", "registry_timeout"), _NUMBER),
+    "provenance": _one_of(PROVENANCE),
     "sign": _one_of([*signing.Choice]),
     "sign_key": _word(signing.KEY),
     "verify_key": _word(signing.KEY),

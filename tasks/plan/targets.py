@@ -92,6 +92,8 @@ class Request:
     classic: bool = False
     """Whether the builder is an engine's with its older image store: it makes no index, no attestation, no cache."""
     caches: tuple[Cache, ...] = ()
+    provenance: str = "min"
+    """How much a pushed image says of its build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

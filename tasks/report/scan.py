@@ -28,6 +28,16 @@ def show(scan: Scan, source: str) -> None:
         style.say(f"{style.paint('note', style.WARN)}  {style.safe(masked(text))}")
 
 
+def sentence(scan: Scan) -> str:
+    """Return what a scan that was passed has found, for a line of a release."""
+    excused = sum(len(one.excused) for one in scan.verdicts)
+    others = sum(sum(one.others.values()) for one in scan.verdicts)
+    words = [f"{len(scan.verdicts)} images"]
+    words += [f"{excused} findings let through by exceptions"] if excused else []
+    words += [f"{others} of lesser severity"] if others else []
+    return ", ".join(words)
+
+
 def _row(one: Verdict) -> tuple[str, ...]:
     subject = one.subject
     return style.safe(subject.name), subject.platform.value, _result(one), style.safe(", ".join(one.seen))

@@ -1,0 +1,68 @@
+"""Trivy as a gate: each platform of each image of a release scanned, and what is in it signed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from . import ports, scanning
+from .engine import trivy
+from .engine.signatures import Statement
+from .plan import reuse
+from .report import scan as report
+
+if TYPE_CHECKING:
+    from .plan.platforms import Platform
+    from .plan.release import Member
+    from .settings import Settings
+    from .signers import Signers
+
+
+def can_scan() -> bool:
+    """Whether there is a Trivy here."""
+    return trivy.is_there()
+
+
+def scan(settings: "Settings", members: "Sequence[Member]") -> str:
+    """Scan every platform of the images, by digest, and return what was found in a sentence.
+
+    Raises ScanError where one must not leave, or was not scanned; the table is printed then.
+    """
+    found = scanning.gate(list(_images(settings, members)), settings)
+    error = scanning.failure(found)
+    if error is not None:
+        report.show(found, "what the registry has, without a tag so far")
+        error.record = report.answer(found, "the release")
+        raise error
+    return report.sentence(found)
+
+
+def attest(settings: "Settings", members: "Sequence[Member]", signers: "Signers") -> str:
+    """Sign the list of what is in each platform's image, and return what was done in a sentence.
+
+    Raises ScanError where Trivy makes no list, and SignError.
+    """
+    with TemporaryDirectory(prefix="container-tasks-") as folder:
+        statements = []
+        for number, (service, platform, reference) in enumerate(_images(settings, members)):
+            _, document = scanning.listed(service, reference, replace(settings, platforms=(platform,)), local=False)
+            path = Path(folder, f"{number}.spdx.json")
+            path.write_text(json.dumps(document), encoding="utf-8")
+            statements.append(Statement(reference=reference, predicate=path))
+        signers.attest(statements)
+        return f"SPDX of {len(statements)} images, each platform's, signed"
+
+
+def _images(settings: "Settings", members: "Sequence[Member]") -> "Iterator[tuple[str, Platform, str]]":
+    """Yield service, platform and reference by digest of each platform's image."""
+    registry = ports.registry(settings)
+    for member in members:
+        manifest = registry.manifest(member.service, member.digest)
+        place = f"{settings.registry}/{member.service}"
+        if manifest is None:
+            continue
+        index = reuse.read(f"{place}@{member.digest}", manifest.content, marked=False)
+        for platform in settings.platforms:
+            yield member.service, platform, f"{place}@{index.manifests[platform]}"
