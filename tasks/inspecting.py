@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from . import ports, scanning
 from .engine import trivy
 from .engine.signatures import Statement
 from .plan import reuse
+from .plan.scanning import Subject
 from .report import scan as report
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def attest(settings: "Settings", members: "Sequence[Member]", signers: "Signers"
     with TemporaryDirectory(prefix="container-tasks-") as folder:
         statements = []
         for number, (service, platform, reference) in enumerate(_images(settings, members)):
-            _, document = scanning.listed(service, reference, replace(settings, platforms=(platform,)), local=False)
+            document = scanning.sbom(Subject(name=service, platform=platform, reference=reference), None, settings)
             path = Path(folder, f"{number}.spdx.json")
             path.write_text(json.dumps(document), encoding="utf-8")
             statements.append(Statement(reference=reference, predicate=path))
