@@ -34,7 +34,7 @@ def _target(target: Target, plan: Plan) -> dict[str, Any]:
     if plan.request.output is Output.LOAD:
         # Provenance holds the time of the build: with it, an image that did not change gets a new digest.
         entry["attest"] = ["type=provenance,disabled=true"]
-    elif target.references and not plan.request.classic:
+    elif target.references:
         # With provenance even one platform is pushed as an index, and only an index takes index annotations.
         entry["attest"] = [f"type=provenance,mode={plan.request.provenance}"]
         if FINGERPRINT_LABEL in target.labels:

@@ -27,6 +27,7 @@ AGENT: dict[str, Any] = {
     "attest": ["type=provenance,disabled=true"],
     "secret": ["id=ca,src=.container/ca.pem"],
 }
+PUSHED = "type=image,push=true,push-by-digest=true,name-canonical=true,name=registry.example/shop/agent"
 STAND_IN = Base(reference=ALPINE, origin=Origin.STAND_IN, replacement="localhost:5000/stand-ins/alpine@sha256:0")
 MIRROR = Base(reference=ALPINE, origin=Origin.MIRROR, replacement=f"mirror.example/library/{ALPINE}")
 
@@ -64,7 +65,8 @@ SHAPES: dict[str, tuple[Plan, dict[str, Any]]] = {
         AGENT
         | {
             "platforms": ["linux/amd64", "linux/arm64"],
-            "output": ["type=registry"],
+            "output": [PUSHED],
+            "tags": [],
             "attest": ["type=provenance,mode=min"],
         },
     ),
@@ -73,17 +75,10 @@ SHAPES: dict[str, tuple[Plan, dict[str, Any]]] = {
         AGENT
         | {
             "labels": AGENT["labels"] | {"container-tasks.fingerprint": "1-abc"},
-            "output": ["type=registry"],
+            "output": [PUSHED],
+            "tags": [],
             "attest": ["type=provenance,mode=min"],
             "annotations": ["index:container-tasks.fingerprint=1-abc"],
-        },
-    ),
-    "pushed by an engine that makes no index": (
-        plan(source(fingerprint="1-abc"), output=Output.PUSH, classic=True),
-        without(AGENT, "attest")
-        | {
-            "labels": AGENT["labels"] | {"container-tasks.fingerprint": "1-abc"},
-            "output": ["type=registry"],
         },
     ),
     "loaded with what it was made from": (

@@ -156,6 +156,11 @@ VALUES: dict[str, list[object]] = {
             7,
         ],
     ],
+    **{
+        key: [1, 4, "4", 999999, 0, -1, "0", "", "1.5", " 4", [4]]
+        for key in ("tries", "retry_wait", "retry_limit", "registry_timeout")
+    },
+    "provenance": ["auto", "min", "max", "more", "", 7, ["min"]],
     "jobs": [1, 4, "4", "004", 999_999, "999999", 0, -1, "0", "000", "", "1.5", 1_000_000, "0000001", " 4", [4]],
 }
 SERVICE_VALUES: dict[str, list[object]] = {
