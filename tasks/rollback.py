@@ -74,7 +74,7 @@ def _before(listed: Sequence[report.Listed]) -> plan.Release:
     """
     if not listed:
         raise ConfigError("there is no release to go back to", hint="inv container-push makes one; check --registry")
-    current = next((number for number, one in enumerate(listed) if one.state == "current"), None)
+    current = next((number for number, one in enumerate(listed) if one.current), None)
     if current is None:
         raise ConfigError(
             "no release is current as a whole, so none is the one before",

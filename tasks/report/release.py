@@ -7,7 +7,7 @@ from typing import Any
 from ..plan.release import Move, Release
 from . import grid, style
 
-_HEADS = ("release", "state", "services", "created", "commit", "signer")
+_HEADS = ("release", "state", "service", "digest", "created", "commit", "signer")
 _SHORT = len("sha256:") + 12
 _COMMIT = 12
 
@@ -24,18 +24,18 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One release among others, and how many of its moving tags name it."""
+    """One release among others."""
 
     release: Release
     named: int
+    """How many of its moving tags name it, by service and tag."""
     tags: int
+    """How many there are."""
 
     @property
-    def state(self) -> str:
+    def current(self) -> bool:
         """Whether it is what people get who follow the moving tags."""
-        if self.tags and self.named == self.tags:
-            return "current"
-        return f"{self.named} of {self.tags} tags" if self.named else ""
+        return self.tags > 0 and self.named == self.tags
 
 
 def say_gate(gate: Gate) -> None:
@@ -61,31 +61,32 @@ def answer(release: Release, moved: Sequence[Move]) -> dict[str, Any]:
 
 
 def show_list(listed: Sequence[Listed], registry: str) -> None:
-    """Print the releases, the newest first, with each service's digest in the current ones."""
+    """Print the releases, the newest first, each with the digests of its services."""
     if not listed:
         style.say(f"There is no release in {registry} yet. inv container-push makes one.")
         return
-    rows = [
-        (
-            style.safe(one.release.name),
-            style.paint(one.state, style.GOOD if one.state == "current" else style.WARN) if one.state else "",
-            str(len(one.release.members)),
-            style.safe(one.release.created),
-            style.safe(one.release.commit[:_COMMIT]),
-            style.safe(one.release.signer or "nobody"),
-        )
-        for one in listed
-    ]
-    grid.show(_HEADS, rows, right=("services",), giving=("signer", "commit"))
-    for one in listed:
-        if one.state:
-            style.say(f"{style.safe(one.release.name)}:")
-            for member in one.release.members:
-                style.say(f"  {registry}/{member.service}@{member.digest}")
-    half = [one for one in listed if one.state and one.state != "current"]
-    if half and not any(one.state == "current" for one in listed):
-        names = ", ".join(f"inv container-rollback --to {one.release.name}" for one in half)
+    whole = any(one.current for one in listed)
+    rows = [row for one in listed for row in _rows(one, whole=whole)]
+    grid.show(_HEADS, rows, giving=("signer", "commit"))
+    if not whole and any(one.named for one in listed):
+        names = ", ".join(f"inv container-rollback --to {one.release.name}" for one in listed if one.named)
         style.say(f"The tags that people follow name several releases. One of these mends it: {names}")
+
+
+def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
+    release = one.release
+    state = style.paint("current", style.GOOD) if one.current else ""
+    if not whole and one.named:
+        state = style.paint(f"{one.named} of {one.tags} tags", style.WARN)
+    created = release.created.replace("T", " ").removesuffix("Z")
+    first = (release.name, state, created, release.commit[:_COMMIT], release.signer or "nobody")
+    told = [*map(style.safe, first[:1]), state, *map(style.safe, first[2:])]
+    rows = []
+    for member in release.members or (None,):
+        own = ("", "") if member is None else (style.safe(member.service), member.digest[:_SHORT])
+        rows.append((*told[:2], *own, *told[2:]))
+        told = [""] * len(told)
+    return rows
 
 
 def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
             {
                 **one.release.content(),
                 "record": one.release.digest,
-                "current": one.state == "current",
+                "current": one.current,
                 "named": one.named,
             }
             for one in listed
