@@ -52,7 +52,7 @@ class Recording:
         root = self.settings.root
         self.content = record.make(
             self._run(), self._parts(), ending, seconds=self.seconds, before=records.read_last(root)
-        ) | {"release": self.release}
+        )
         try:
             records.write_last(root, record.dumps(self.content))
         except ConfigError as error:
@@ -96,6 +96,7 @@ class Recording:
             platforms=request.platforms,
             output="push" if request.output is Output.PUSH else "load",
             stand_ins=self.outline.stand_ins,
+            release=self.release,
         )
 
     def _parts(self) -> list[record.Part]:

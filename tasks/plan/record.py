@@ -66,6 +66,8 @@ class Run:
     output: str
     """``load`` or ``push``."""
     stand_ins: bool
+    release: Mapping[str, Any] | None = None
+    """What a push has made of the images, as far as it has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ def make(run: Run, parts: Sequence[Part], ending: Ending, *, seconds: float, bef
         "platforms": list(run.platforms),
         "output": run.output,
         "stand_ins": run.stand_ins,
+        "release": None if run.release is None else dict(run.release),
         "services": services,
         "unfinished": _unfinished(before, run.output, services),
     }
