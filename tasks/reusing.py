@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .engine import api, published, transfers
-from .errors import EngineError
+from .errors import EngineError, TaskError
 from .plan import reuse
 from .plan.freshness import Stored, Verdict
 from .plan.outcomes import Outcome, State
@@ -111,6 +111,9 @@ def pull(registry: Registry, services: Collection[str], store: api.Engine) -> Ma
     looked = registry.usable(targets.values())
     found = {service: one for service, one in looked.items() if isinstance(one, Published)}
     lost = {service: str(one) for service, one in looked.items() if isinstance(one, Unusable)}
+    for service, why in _unsigned(registry.settings, targets, found).items():
+        lost[service] = why
+        del found[service]
     if found:
         style.say(f"Pulls {', '.join(found)} from {registry.settings.registry}")
     ends = transfers.pull({service: _wanted(targets[service], one) for service, one in found.items()})
@@ -131,6 +134,23 @@ def pull(registry: Registry, services: Collection[str], store: api.Engine) -> Ma
             outcomes[service] = Pulled(outcome, image)
     _say_lost(lost)
     return outcomes
+
+
+def _unsigned(
+    settings: "Settings", targets: "Mapping[str, Target]", found: Mapping[str, Published]
+) -> Mapping[str, str]:
+    """Return the services whose image is not signed by who is trusted, and why; none where nobody has to sign."""
+    from . import signers
+
+    if not found or not signers.is_expected(settings):
+        return {}
+    refused = {}
+    for service, one in found.items():
+        try:
+            signers.verified(settings, [f"{targets[service].repository}@{one.digest}"])
+        except TaskError as error:
+            refused[service] = error.reason
+    return refused
 
 
 def _wanted(target: "Target", one: Published) -> Sequence[transfers.Wanted]:

@@ -103,6 +103,11 @@ def prepare(settings: "Settings") -> Signers | None:
     return Signers(signatures, Verifier.of(program, whom, retries))
 
 
+def is_expected(settings: "Settings") -> bool:
+    """Whether what is published has to be signed: because this run signs, or a setting says whose signature counts."""
+    return bool(settings.verify_key or settings.identity) or signing(settings) is not None
+
+
 def verified(settings: "Settings", references: Sequence[str]) -> str | None:
     """Return who has signed all of these; None where nothing says whose signatures count.
 

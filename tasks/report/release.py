@@ -1,5 +1,6 @@
 """What a release, a list of releases and a rollback say to people and to programs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from . import grid, style
 _HEADS = ("release", "state", "service", "digest", "created", "commit", "signer")
 _SHORT = len("sha256:") + 12
 _COMMIT = 12
+_FINGERPRINT = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
     if not whole and one.named:
         state = style.paint(f"{one.named} of {one.tags} tags", style.WARN)
     created = release.created.replace("T", " ").removesuffix("Z")
-    first = (release.name, state, created, release.commit[:_COMMIT], release.signer or "nobody")
+    first = (release.name, state, created, release.commit[:_COMMIT], _short(release.signer))
     told = [*map(style.safe, first[:1]), state, *map(style.safe, first[2:])]
     rows = []
     for member in release.members or (None,):
@@ -87,6 +89,11 @@ def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
         rows.append((*told[:2], *own, *told[2:]))
         told = [""] * len(told)
     return rows
+
+
+def _short(signer: str | None) -> str:
+    """Return who has signed, a key by the beginning of its fingerprint."""
+    return "nobody" if signer is None else _FINGERPRINT.sub(r"\1…", signer)
 
 
 def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
