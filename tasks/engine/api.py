@@ -64,16 +64,35 @@ class Engine:
 
         Unpacked, layer by layer, for the engine's own platform; of another one alone only its size, as it is stored.
         """
-        from docker.errors import NotFound
-
-        with translated():
-            try:
-                history: Sequence[Mapping[str, Any]] = self._api.history(reference)  # type: ignore[no-untyped-call]
-            except NotFound:
-                found = self._api.images(filters={"reference": [reference]})
-                return Content(int(found[0]["Size"])) if found else None
+        history = self._history(reference)
+        if history is None:
+            found = self._images([reference])
+            return Content(int(found[0]["Size"])) if found else None
         layers = tuple(Layer(str(one.get("CreatedBy") or ""), int(one["Size"])) for one in reversed(history))
         return Content(sum(layer.size for layer in layers), tuple(layer for layer in layers if layer.size))
+
+    def _history(self, reference: str) -> Sequence[Mapping[str, Any]] | None:
+        if self._socket is not None:
+            with contextlib.suppress(quick.UnansweredError):
+                return self._socket.history(reference)
+        from docker.errors import NotFound
+
+        with translated(), contextlib.suppress(NotFound):
+            found: Sequence[Mapping[str, Any]] = self._api.history(reference)  # type: ignore[no-untyped-call]
+            return found
+        return None
+
+    def _image(self, reference: str) -> Mapping[str, Any] | None:
+        """Return what the engine says of an image; None when it is not there."""
+        if self._socket is not None:
+            with contextlib.suppress(quick.UnansweredError):
+                return self._socket.image(reference)
+        from docker.errors import NotFound
+
+        with translated(), contextlib.suppress(NotFound):
+            found: Mapping[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+            return found
+        return None
 
     def stored(self, references: Sequence[str]) -> Mapping[str, Stored]:
         """Return the images that are there, by reference: one call, exact references.
@@ -108,25 +127,15 @@ class Engine:
 
     def inspected(self, reference: str) -> Stored | None:
         """Return an image with the one platform that the engine would run of it; None when it is not there."""
-        from docker.errors import NotFound
-
-        with translated():
-            try:
-                found: Mapping[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
-            except NotFound:
-                return None
+        found = self._image(reference)
+        if found is None:
+            return None
         labels = (found.get("Config") or {}).get("Labels") or {}
         return Stored(found["Id"], labels, f"{found.get('Os')}/{found.get('Architecture')}")
 
     def tcp_ports(self, reference: str) -> tuple[int, ...]:
         """Return the TCP ports that an image says it listens on, in order; none when it is not there."""
-        from docker.errors import NotFound
-
-        with translated():
-            try:
-                found: Mapping[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
-            except NotFound:
-                return ()
+        found = self._image(reference) or {}
         exposed = (one.partition("/") for one in (found.get("Config") or {}).get("ExposedPorts") or ())
         return tuple(sorted(int(port) for port, _, protocol in exposed if protocol in {"", "tcp"} and port.isdecimal()))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from . import client_file
 from .machine.reach import USUAL_SOCKET
@@ -53,7 +53,18 @@ class Socket:
     def images(self, references: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return what GET /images/json says of exact references. Raises UnansweredError."""
         query = urlencode({"filters": json.dumps({"reference": list(references)})})
-        answer = self._get(f"/images/json?{query}")
+        return self._list(f"/images/json?{query}")
+
+    def image(self, reference: str) -> Mapping[str, Any]:
+        """Return what GET /images/…/json says of one image. Raises UnansweredError, also where it is not there."""
+        return self._mapping(f"/images/{quote(reference)}/json")
+
+    def history(self, reference: str) -> Sequence[Mapping[str, Any]]:
+        """Return what GET /images/…/history says of one image. Raises UnansweredError as ``image`` does."""
+        return self._list(f"/images/{quote(reference)}/history")
+
+    def _list(self, path: str) -> Sequence[Mapping[str, Any]]:
+        answer = self._get(path)
         if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
             raise UnansweredError
         return answer
