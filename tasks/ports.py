@@ -12,6 +12,7 @@ from .engine import registry as door
 from .engine.distribution import Distribution
 from .engine.retries import Retries
 from .errors import ConfigError
+from .plan.release import REPOSITORY
 from .report import style
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ def require_clean(root: Path) -> None:
         raise ConfigError(
             f"the work tree is not clean: {', '.join(changed[:3])}{more}",
             hint="commit or stash it: what is pushed must be what a commit says",
+        )
+
+
+def require_room_for_records(settings: "Settings") -> None:
+    """See that no service has the name under which the records of releases lie.
+
+    Raises ConfigError that names it.
+    """
+    if any(service.name == REPOSITORY for service in settings.services):
+        raise ConfigError(
+            f"a service is called {REPOSITORY}, and that is where the records of releases lie",
+            hint="give it another name: container.services.<name>.folder says where it lies",
         )
 
 

@@ -48,6 +48,7 @@ def _release(wanted: "Settings", repository: Repository, values: dict[str, Any])
 
     skipped = () if values["skip"] is None else split_list(values["skip"], source="--skip")
     ports.require_clean(repository.root)
+    ports.require_room_for_records(wanted)
     ports.require_registry(wanted)
     with ports.alone(wanted):
         passed = gates.prepare(wanted, skipped, require=bool(values["require"]), source="--skip")

@@ -28,6 +28,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _KINDS = (INDEX, MANIFEST, f"{_DOCKER}.list.v2+json", f"{_DOCKER}.v2+json")
+_HUB = "docker.io"
 _SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer
 _WHOLE = 60.0  # seconds that one answer may take in all
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
@@ -61,11 +62,9 @@ class Distribution:
         import requests
 
         self.registry, self.retries = registry, retries
-        host = registry.partition("/")[0]
+        first, _, rest = registry.partition("/")
         self._host = host_of(registry)
-        self._prefix = (
-            registry.partition("/")[2] if self._host.partition(":")[0] in host or host == "docker.io" else registry
-        )
+        self._prefix = rest if first in {self._host, _HUB} else registry
         near = is_loopback(self._host)
         self._root = f"{'http' if near else 'https'}://{self._host}/v2/"
         self._session = requests.Session()
@@ -223,10 +222,10 @@ class Distribution:
             return PassingError(f"{place}: {said}", after=after)
         if status in {_UNAUTHORIZED, 403}:
             return PushError(
-                f"{place} refuses {self._logins.source}: {said}",
+                f"{place} refuses the login ({self._logins.source}): {said}",
                 hint=f"docker login {self._host}, as somebody who may push there",
             )
-        return PushError(f"{place} refuses: {said}", hint="check --registry, and what that registry allows")
+        return PushError(f"{place} refuses the request: {said}", hint="check --registry, and what that registry allows")
 
     def _damaged(self, name: str, what: str) -> PassingError:
         return PassingError(

@@ -216,7 +216,7 @@ def select(releases: Sequence[Release], wanted: str) -> Release:
         if wanted in {release.name, release.version} or f"v{wanted}" == release.name:
             return release
     names = ", ".join(release.name for release in releases[:5]) or "none"
-    raise ConfigError(f"--to: there is no release {wanted!r}", hint=f"inv container-releases lists them: {names}")
+    raise ConfigError(f"there is no release {wanted!r}", hint=f"inv container-releases lists them: {names}")
 
 
 def only(release: Release, services: Sequence[str]) -> Release:
