@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from . import ports, scanning
 from .engine import trivy
+from .engine.retries import PassingError
 from .engine.signatures import Statement
 from .plan import reuse
-from .plan.scanning import Subject
+from .plan.retrying import words_can_pass
+from .plan.scanning import Scan, Subject
 from .report import scan as report
 
 if TYPE_CHECKING:
@@ -30,13 +32,23 @@ def scan(settings: "Settings", members: "Sequence[Member]") -> str:
 
     Raises ScanError where one must not leave, or was not scanned; the table is printed then.
     """
-    found = scanning.gate(list(_images(settings, members)), settings)
+    images = list(_images(settings, members))
+    found = ports.retries(settings).call("the scan", lambda: _scanned(images, settings))
     error = scanning.failure(found)
     if error is not None:
         report.show(found, "what the registry has, without a tag so far")
         error.record = report.answer(found, "the release")
         raise error
     return report.sentence(found)
+
+
+def _scanned(images: "Sequence[tuple[str, Platform, str]]", settings: "Settings") -> Scan:
+    """Scan images; where nothing but a registry's momentary refusal was in the way, that is told apart."""
+    found = scanning.gate(images, settings)
+    problems = [problem for one in found.bad for problem in one.problems]
+    if problems and not any(one.failing for one in found.bad) and all(map(words_can_pass, problems)):
+        raise PassingError(problems[0])
+    return found
 
 
 def attest(settings: "Settings", members: "Sequence[Member]", signers: "Signers") -> str:

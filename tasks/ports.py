@@ -24,8 +24,7 @@ _OWN_DRIVER = "docker"
 
 def registry(settings: "Settings") -> Distribution:
     """Return the door to the registry of the settings."""
-    retries = Retries(settings.patience, lambda words: style.note(style.safe(words)))
-    return Distribution(settings.registry, retries, trust.bundle(settings.ca, settings.root))
+    return Distribution(settings.registry, retries(settings), trust.bundle(settings.ca, settings.root))
 
 
 def require_clean(root: Path) -> None:
@@ -60,6 +59,11 @@ def require_registry(settings: "Settings") -> None:
     Raises PushError when it does not.
     """
     door.require(settings.registry, trust.bundle(settings.ca, settings.root))
+
+
+def retries(settings: "Settings") -> Retries:
+    """Return the patience of the settings; each wait is told."""
+    return Retries(settings.patience, lambda words: style.note(style.safe(words)))
 
 
 @contextmanager

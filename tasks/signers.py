@@ -82,12 +82,11 @@ def prepare(settings: "Settings") -> Signers | None:
 
     Raises ConfigError and SignError with what is missing or wrong.
     """
+    from . import ports
     from .engine import cosign
-    from .engine.retries import Retries
     from .engine.signatures import Signatures
     from .engine.signed import Verifier
     from .errors import SignError
-    from .report import style
 
     how, whom = signing(settings), trust(settings)
     if how is None:
@@ -97,7 +96,7 @@ def prepare(settings: "Settings") -> Signers | None:
             "an identity token signs, and nothing says whose signatures count",
             hint="set container.identity: what is signed is verified before it is tagged",
         )
-    program, retries = cosign.find(), Retries(settings.patience, lambda words: style.note(style.safe(words)))
+    program, retries = cosign.find(), ports.retries(settings)
     signatures = Signatures(program, how, retries)
     signatures.check_key()
     return Signers(signatures, Verifier.of(program, whom, retries))
@@ -113,13 +112,11 @@ def verified(settings: "Settings", references: Sequence[str]) -> str | None:
 
     Raises SignError where one is not signed by who is trusted.
     """
+    from . import ports
     from .engine import cosign
-    from .engine.retries import Retries
     from .engine.signed import Verifier
-    from .report import style
 
     whom = trust(settings)
     if whom is None:
         return None
-    retries = Retries(settings.patience, lambda words: style.note(style.safe(words)))
-    return str(next(iter(Verifier.of(cosign.find(), whom, retries).verify(references).values())))
+    return str(next(iter(Verifier.of(cosign.find(), whom, ports.retries(settings)).verify(references).values())))
