@@ -10,6 +10,7 @@ from . import ports, scanning
 from .engine import trivy
 from .engine.retries import PassingError
 from .engine.signatures import Statement
+from .errors import ScanError
 from .plan import reuse
 from .plan.retrying import words_can_pass
 from .plan.scanning import Scan, Subject
@@ -35,6 +36,10 @@ def scan(settings: "Settings", members: "Sequence[Member]") -> str:
     images = list(_images(settings, members))
     found = ports.retries(settings).call("the scan", lambda: _scanned(images, settings))
     error = scanning.failure(found)
+    problems = dict.fromkeys(problem for one in found.bad for problem in one.problems)
+    if len(problems) == 1 and not any(one.failing for one in found.bad):
+        hint = "see inv container-scan; or --skip scan, which the release tells"
+        raise ScanError(f"{len(found.bad)} of {len(found.verdicts)} not scanned: {next(iter(problems))}", hint=hint)
     if error is not None:
         report.show(found, "what the registry has, without a tag so far")
         error.record = report.answer(found, "the release")

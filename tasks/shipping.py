@@ -112,7 +112,7 @@ class Shipment:
             said["gates"].append({"name": gate.name, "result": gate.result, "text": gate.text})
             report.say_gate(gate)
 
-        style.say(f"Gates of {len(members)} images, all without a tag so far:")
+        style.say(f"Gates of {len(members)} images, before any tag moves:")
         proved = set(staged["proved"])
         try:
             signer = self.gates.pass_all(run, members, say, proved)
