@@ -5,23 +5,30 @@ What an identity token signs needs the services of Sigstore, which no test reach
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tasks.engine import cache
 from tasks.engine.cosign import Cosign
 from tasks.engine.distribution import Distribution
+from tasks.engine.machine import signing
+from tasks.engine.machine.check import Site
+from tasks.engine.machine.findings import Finding, State
 from tasks.engine.signatures import Signatures, Statement
 from tasks.engine.signed import Verifier, unmoved
 from tasks.errors import PushError, SignError
-from tasks.plan.signing import Signing, Trust
+from tasks.plan.signing import Signing, Trust, decide
 from tests import cosigns
 from tests.cosigns import BOTH, PATIENCE, Keys
+from tests.support import TASKS_PY, Repo
 
 SIGNERS = pytest.mark.parametrize("signer", cosigns.BUNDLES)
 LOGIN = ("robot", "let-me-in")
@@ -370,3 +377,49 @@ def test_several_images_are_signed_at_once_and_each_failure_is_named(address: st
     assert all(reference in str(caught.value) for reference in gone)
     assert "2 of 5 images" in str(caught.value)
     assert len(verifier("2", keys).verify(there)) == 3
+
+
+def test_the_set_up_brings_a_cosign_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cosigns.cosign("2")  # its package is there from now on
+    debs = cache.home() / "debs"
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/debs").symlink_to(debs)
+    monkeypatch.setattr(cache, "home", lambda: tmp_path / "cache")
+    monkeypatch.setattr("tasks.engine.cosign.shutil", SimpleNamespace(which=lambda _name: None))
+    said: list[Finding] = []
+    for _ in range(2):
+        signing.mend(Site(project="shop"), said.append)
+    assert [one.state for one in said] == [State.DOING, State.CHANGED, State.OK]
+    assert Cosign(said[-1].text.removeprefix("cosign is there: ")).accepts("sign", "--key=x")
+
+
+def looked(choice: str, key: str | None = None) -> tuple[str, str]:
+    site = Site(project="shop", signing=lambda: decide(choice, key=key, token=False))
+    (found,) = signing.look(site)
+    return found.state.value, f"{found.text}; {found.way_out}"
+
+
+def test_a_look_at_the_machine_tries_the_key_and_says_what_is_wrong(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = cosigns.cosign("2")
+    assert looked("auto")[0] == "ok"
+    monkeypatch.setenv("PATH", f"{Path(program.path).parent}:{os.environ['PATH']}")
+    assert looked("auto", str(keys.private)) == (
+        "ok",
+        f"{program.path} signs with the key {keys.private} ({fingerprint(keys)}); None",
+    )
+    for state, text in (looked("keyless"), looked("key"), looked("key", str(tmp_path / "none.key"))):
+        assert (state, "builds do without it, a push is refused" in text) == ("warning", True)
+    monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
+    assert "COSIGN_PASSWORD is not the password of the key" in looked("key", str(keys.private))[1]
+
+
+def test_the_doctor_has_a_line_for_it(repo: Repo, keys: Keys) -> None:
+    cosigns.cosign("2")
+    repo.write("tasks.py", TASKS_PY)
+    env = {"DOCKER_HOST": "unix:///nowhere.sock", "INVOKE_CONTAINER_SIGN_KEY": "keys/none.key"}
+    findings = json.loads(repo.inv("container-doctor", "--json", env=env).out)["findings"]
+    (found,) = [one for one in findings if one["subject"] == "signing"]
+    assert found["state"] == "warning"
+    assert f"{repo.root}/keys/none.key is not there" in found["text"]
