@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,12 +23,15 @@ from tasks.engine.distribution import Distribution
 from tasks.engine.machine import signing
 from tasks.engine.machine.check import Site
 from tasks.engine.machine.findings import Finding, State
+from tasks.engine.retries import Retries
 from tasks.engine.signatures import Signatures, Statement
 from tasks.engine.signed import Verifier, unmoved
 from tasks.errors import PushError, SignError
+from tasks.plan.retrying import Patience
 from tasks.plan.signing import Signing, Trust, decide
 from tests import cosigns
 from tests.cosigns import BOTH, PATIENCE, Keys
+from tests.faulty import Answer, Handler, faulty, status
 from tests.support import TASKS_PY, Repo
 
 SIGNERS = pytest.mark.parametrize("signer", cosigns.BUNDLES)
@@ -327,6 +331,29 @@ def test_a_key_as_openssl_makes_it_is_refused_with_what_takes_it_over(keys: Keys
 
 
 @BOTH
+def test_no_variable_changes_what_cosign_does(
+    address: str, keys: Keys, every_key: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    index, _ = cosigns.push_index(address)
+    for name, value in {
+        "COSIGN_UPLOAD": "false",
+        "COSIGN_NO_UPLOAD": "true",
+        "COSIGN_KEY": str(every_key[1].public),
+        "COSIGN_OUTPUT": "text",
+        "COSIGN_CHECK_CLAIMS": "false",
+        "COSIGN_ALLOW_INSECURE_REGISTRY": "no such thing",
+    }.items():
+        monkeypatch.setenv(name, value)
+    signatures(version, keys).sign([index])
+    assert verifier(version, keys).verify([index])[index].fingerprint == fingerprint(keys)
+    monkeypatch.setenv("COSIGN_KEY", keys.private.read_text(encoding="utf-8"))  # as CI often has it
+    assert Signatures(cosigns.cosign(version), Signing(key="env://COSIGN_KEY"), PATIENCE).check_key()
+    someone = Verifier.of(cosigns.cosign(version), Trust(identity="^someone$"), PATIENCE)
+    with pytest.raises((SignError, PushError)):  # not by a key that a variable names
+        someone.verify([index])
+
+
+@BOTH
 def test_a_registry_that_asks_for_a_login_gets_the_docker_clients(
     keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
@@ -355,6 +382,35 @@ def test_a_registry_that_is_gone_is_told_from_an_image_that_nobody_has_signed(ke
     for step in (signatures(version, keys).sign, verifier(version, keys).verify):
         with pytest.raises(PushError, match="connection refused"):
             step([index])
+
+
+@BOTH
+def test_a_registry_that_falters_is_asked_again_and_one_that_does_not_recover_is_named(
+    address: str, keys: Keys, version: str
+) -> None:
+    index, _ = cosigns.push_index(address)
+    left = [4]  # more than cosign itself tries
+
+    def falters(handler: Handler, answer: Answer) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            handler.send(answer)
+        else:
+            status(503)(handler, answer)
+
+    notes: list[str] = []
+    patient = Retries(Patience(times=9, wait=0.01), notes.append)
+    with faulty(address) as between:
+        between.at("/manifests/", falters)
+        there = index.replace(address, between.address)
+        replace(signatures(version, keys), retries=patient).sign([there])
+        assert notes
+        assert "503" in notes[0]
+        left[0] = 4
+        assert replace(verifier(version, keys), retries=patient).verify([there])
+        left[0] = 10_000
+        with pytest.raises(PushError, match="503"):
+            verifier(version, keys).verify([there])
 
 
 def test_a_tag_that_has_moved_is_refused(address: str) -> None:
