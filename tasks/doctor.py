@@ -87,9 +87,6 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
         builder=decided.builder,
         platforms=decided.platforms,
         ca=decided.ca,
+        signing=lambda: signers.signing(decided),
     )
-    try:
-        site.signing = signers.signing(decided)
-    except ConfigError as error:  # a build does without it
-        return site, [warning("signing", error.reason, way_out=error.hint or "mend container.sign")]
     return site, []

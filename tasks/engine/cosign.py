@@ -24,6 +24,18 @@ from .retries import PassingError, Retries
 INSTALL = "inv container-setup --signing"
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - its name
 _SECRET = (PASSWORD, "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+# What it reads that is no flag, but for COSIGN_EXPERIMENTAL, which changes where signatures are.
+_HEEDED = frozenset(
+    {
+        PASSWORD,
+        "COSIGN_DOCKER_MEDIA_TYPES",
+        "COSIGN_MAX_ATTACHMENT_SIZE",
+        "COSIGN_PKCS11_IGNORE_CERTIFICATE",
+        "COSIGN_PKCS11_MODULE_PATH",
+        "COSIGN_PKCS11_PIN",
+        "COSIGN_REPOSITORY",
+    }
+)
 Result = TypeVar("Result")
 _PROBE_SECONDS = 20.0
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|no basic auth credentials|insufficient_scope", re.IGNORECASE)
@@ -68,10 +80,13 @@ class Cosign:
     def run(self, *words: str | Path, seconds: float) -> Completed:
         """Call it, with nobody to ask; whatever came of it.
 
+        Each of its flags can also be a variable: COSIGN_UPLOAD=false signs and keeps nothing, COSIGN_KEY puts another
+        key in the place of an identity. Only those are handed on that are no flags.
+
         Raises PassingError when it does not end in time: behind it is a network.
         """
         try:
-            return process.run(self.path, *words, timeout=seconds)
+            return process.run(self.path, *words, drop=_flags_of(words), timeout=seconds)
         except process.TimedOut as error:
             raise PassingError(
                 f"cosign {words[0]} did not end within {seconds:g} s", hint="does the registry answer?"
@@ -139,6 +154,12 @@ def patiently(retries: Retries, reference: str, step: Callable[[], Result], *, k
             way_out = "Sigstore's services have to be in reach; or sign with a key"
             raise SignError(error.reason, hint=way_out) from error
         raise
+
+
+def _flags_of(words: Sequence[str | Path]) -> frozenset[str]:
+    """Return the variables here that cosign would take for flags."""
+    heeded = {*_HEEDED, *(str(word).removeprefix("env://") for word in words)}
+    return frozenset(name for name in os.environ if name.startswith("COSIGN_") and name not in heeded)
 
 
 @functools.cache

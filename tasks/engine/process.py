@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import subprocess
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,14 @@ def run(
     *argv: str | Path,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    drop: Collection[str] = (),
     stdin: str | None = None,
     timeout: float | None = None,
 ) -> Completed:
     """Run a program to its end and return what it said, whatever its exit code.
 
-    ``env`` is added to this process's environment; ``timeout`` is in seconds.
+    ``env`` is added to this process's environment, from which the variables of ``drop`` are taken; ``timeout``
+    is in seconds.
     Output that is not UTF-8 is kept with replacement characters.
 
     Raises EngineError when the program is not there, TimedOut when it outlasts its time.
@@ -58,7 +60,7 @@ def run(
         done = subprocess.run(  # noqa: S603 - a list, never a shell string
             words,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**{name: value for name, value in os.environ.items() if name not in drop}, **(env or {})},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

@@ -9,6 +9,7 @@ from .printable import masked
 _DECIDES: Mapping[str, str] = {
     "BUILDX_BUILDER": "builds go to the builder {value}, unless one is set",
     "BUILDX_CONFIG": "buildx keeps its builders in {value}",
+    "COSIGN_REPOSITORY": "signatures are kept in {value}, and looked for there: who verifies has to know",
     "DOCKER_API_VERSION": "docker's client speaks API {value}, whatever the engine's is",
     "DOCKER_AUTH_CONFIG": "docker's client takes its logins from it, not from its file",
     "DOCKER_CONFIG": "docker's client has its file, logins and plugins in {value}",

@@ -35,6 +35,8 @@ def test_a_machine_that_is_ready_is_left_as_it_is(tiny: Repo) -> None:
     told = tiny.inv("container-setup").ok()
     assert [line.split()[0] for line in told.out.splitlines()] == ["ok"] * len(told.out.splitlines())
     assert {line.split()[1] for line in told.out.splitlines()} >= {"engine", "buildx", "disk", "bases"}
+    tiny.inv("container-setup", "--signing").ok()
+    assert "cosign is there: " in tiny.inv("container-setup", "--signing").ok().out
 
 
 @pytest.mark.parametrize("plugin", ["packaged", "latest"])

@@ -5,23 +5,34 @@ What an identity token signs needs the services of Sigstore, which no test reach
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tasks.engine import cache
 from tasks.engine.cosign import Cosign
 from tasks.engine.distribution import Distribution
+from tasks.engine.machine import signing
+from tasks.engine.machine.check import Site
+from tasks.engine.machine.findings import Finding, State
+from tasks.engine.retries import Retries
 from tasks.engine.signatures import Signatures, Statement
 from tasks.engine.signed import Verifier, unmoved
 from tasks.errors import PushError, SignError
-from tasks.plan.signing import Signing, Trust
+from tasks.plan.retrying import Patience
+from tasks.plan.signing import Signing, Trust, decide
 from tests import cosigns
 from tests.cosigns import BOTH, PATIENCE, Keys
+from tests.faulty import Answer, Handler, faulty, status
+from tests.support import TASKS_PY, Repo
 
 SIGNERS = pytest.mark.parametrize("signer", cosigns.BUNDLES)
 LOGIN = ("robot", "let-me-in")
@@ -320,6 +331,29 @@ def test_a_key_as_openssl_makes_it_is_refused_with_what_takes_it_over(keys: Keys
 
 
 @BOTH
+def test_no_variable_changes_what_cosign_does(
+    address: str, keys: Keys, every_key: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    index, _ = cosigns.push_index(address)
+    for name, value in {
+        "COSIGN_UPLOAD": "false",
+        "COSIGN_NO_UPLOAD": "true",
+        "COSIGN_KEY": str(every_key[1].public),
+        "COSIGN_OUTPUT": "text",
+        "COSIGN_CHECK_CLAIMS": "false",
+        "COSIGN_ALLOW_INSECURE_REGISTRY": "no such thing",
+    }.items():
+        monkeypatch.setenv(name, value)
+    signatures(version, keys).sign([index])
+    assert verifier(version, keys).verify([index])[index].fingerprint == fingerprint(keys)
+    monkeypatch.setenv("COSIGN_KEY", keys.private.read_text(encoding="utf-8"))  # as CI often has it
+    assert Signatures(cosigns.cosign(version), Signing(key="env://COSIGN_KEY"), PATIENCE).check_key()
+    someone = Verifier.of(cosigns.cosign(version), Trust(identity="^someone$"), PATIENCE)
+    with pytest.raises((SignError, PushError)):  # not by a key that a variable names
+        someone.verify([index])
+
+
+@BOTH
 def test_a_registry_that_asks_for_a_login_gets_the_docker_clients(
     keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
@@ -350,6 +384,35 @@ def test_a_registry_that_is_gone_is_told_from_an_image_that_nobody_has_signed(ke
             step([index])
 
 
+@BOTH
+def test_a_registry_that_falters_is_asked_again_and_one_that_does_not_recover_is_named(
+    address: str, keys: Keys, version: str
+) -> None:
+    index, _ = cosigns.push_index(address)
+    left = [4]  # more than cosign itself tries
+
+    def falters(handler: Handler, answer: Answer) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            handler.send(answer)
+        else:
+            status(503)(handler, answer)
+
+    notes: list[str] = []
+    patient = Retries(Patience(times=9, wait=0.01), notes.append)
+    with faulty(address) as between:
+        between.at("/manifests/", falters)
+        there = index.replace(address, between.address)
+        replace(signatures(version, keys), retries=patient).sign([there])
+        assert notes
+        assert "503" in notes[0]
+        left[0] = 4
+        assert replace(verifier(version, keys), retries=patient).verify([there])
+        left[0] = 10_000
+        with pytest.raises(PushError, match="503"):
+            verifier(version, keys).verify([there])
+
+
 def test_a_tag_that_has_moved_is_refused(address: str) -> None:
     first, second = (cosigns.push_index(address)[0] for _ in range(2))
     there, digest = Distribution(address, PATIENCE), first.partition("@")[2]
@@ -370,3 +433,49 @@ def test_several_images_are_signed_at_once_and_each_failure_is_named(address: st
     assert all(reference in str(caught.value) for reference in gone)
     assert "2 of 5 images" in str(caught.value)
     assert len(verifier("2", keys).verify(there)) == 3
+
+
+def test_the_set_up_brings_a_cosign_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cosigns.cosign("2")  # its package is there from now on
+    debs = cache.home() / "debs"
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/debs").symlink_to(debs)
+    monkeypatch.setattr(cache, "home", lambda: tmp_path / "cache")
+    monkeypatch.setattr("tasks.engine.cosign.shutil", SimpleNamespace(which=lambda _name: None))
+    said: list[Finding] = []
+    for _ in range(2):
+        signing.mend(Site(project="shop"), said.append)
+    assert [one.state for one in said] == [State.DOING, State.CHANGED, State.OK]
+    assert Cosign(said[-1].text.removeprefix("cosign is there: ")).accepts("sign", "--key=x")
+
+
+def looked(choice: str, key: str | None = None) -> tuple[str, str]:
+    site = Site(project="shop", signing=lambda: decide(choice, key=key, token=False))
+    (found,) = signing.look(site)
+    return found.state.value, f"{found.text}; {found.way_out}"
+
+
+def test_a_look_at_the_machine_tries_the_key_and_says_what_is_wrong(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = cosigns.cosign("2")
+    assert looked("auto")[0] == "ok"
+    monkeypatch.setenv("PATH", f"{Path(program.path).parent}:{os.environ['PATH']}")
+    assert looked("auto", str(keys.private)) == (
+        "ok",
+        f"{program.path} signs with the key {keys.private} ({fingerprint(keys)}); None",
+    )
+    for state, text in (looked("keyless"), looked("key"), looked("key", str(tmp_path / "none.key"))):
+        assert (state, "builds do without it, a push is refused" in text) == ("warning", True)
+    monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
+    assert "COSIGN_PASSWORD is not the password of the key" in looked("key", str(keys.private))[1]
+
+
+def test_the_doctor_has_a_line_for_it(repo: Repo, keys: Keys) -> None:
+    cosigns.cosign("2")
+    repo.write("tasks.py", TASKS_PY)
+    env = {"DOCKER_HOST": "unix:///nowhere.sock", "INVOKE_CONTAINER_SIGN_KEY": "keys/none.key"}
+    findings = json.loads(repo.inv("container-doctor", "--json", env=env).out)["findings"]
+    (found,) = [one for one in findings if one["subject"] == "signing"]
+    assert found["state"] == "warning"
+    assert f"{repo.root}/keys/none.key is not there" in found["text"]

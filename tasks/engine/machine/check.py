@@ -40,8 +40,8 @@ class Site:
     builder: str | None = None
     platforms: tuple[Platform, ...] = ()
     ca: str = "auto"
-    signing: Signing | None = None
-    """How pushed images are signed."""
+    signing: Callable[[], Signing | None] = lambda: None
+    """Says how pushed images are signed; raises ConfigError where what was chosen cannot be."""
     engine: Engine | None = None
     """The engine that answers, once it was found."""
     buildx: bool = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...errors import EngineError, PushError, SignError
+from ...errors import ConfigError, EngineError, PushError, SignError
 from ...plan.retrying import Patience
 from .. import cosign, keys
 from ..retries import Retries
@@ -15,17 +15,18 @@ _RELEASES = "install cosign: https://docs.sigstore.dev/cosign/system_config/inst
 
 def look(site: Site) -> Iterator[Finding]:
     """Say what signs pushed images here, and whether it can; builds do without it."""
-    if site.signing is None:
-        yield ok("signing", "what is pushed from here is not signed; to sign it: container.sign_key")
-        return
     try:
+        wanted = site.signing()
+        if wanted is None:
+            yield ok("signing", "what is pushed from here is not signed; to sign it: container.sign_key")
+            return
         program = cosign.find()
-        key = keys.check_key(program, site.signing, Retries(Patience(times=0)))
-    except (SignError, PushError) as error:
+        key = keys.check_key(program, wanted, Retries(Patience(times=0)))
+    except (ConfigError, SignError, PushError) as error:
         told = f"{error.reason}; builds do without it, a push is refused"
         yield warning("signing", told, way_out=error.hint or cosign.INSTALL)
         return
-    yield ok("signing", f"{program.path} signs with {site.signing}" + (f" ({key.fingerprint})" if key else ""))
+    yield ok("signing", f"{program.path} signs with {wanted}" + (f" ({key.fingerprint})" if key else ""))
 
 
 def mend(_site: Site, say: Say) -> None:
