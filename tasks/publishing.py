@@ -4,8 +4,9 @@ The same moves take a release back. When one cannot be made, those that were are
 named, with the command that mends it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def publish(
 
     Raises PushError where a tag could not be set or names something else afterwards, and Interrupted.
     """
-    with Interrupts(lambda: None) as interrupts:
+    with heeding(registry) as interrupts:
         fixed = plan.moves(release.digests, release.fixed, look(registry, release.digests, release.fixed))
         _require_unmoved(registry, fixed)
         _set(registry, [move for move in fixed if move.needed], interrupts)
@@ -54,6 +55,17 @@ def publish(
         done = move_all(registry, [move for move in moving if move.needed], interrupts, mend="inv container-push")
         read_back(registry, [*fixed, *moving], mend="inv container-push")
     return Published(whole, tuple(move for move in fixed if move.needed) + tuple(done))
+
+
+@contextmanager
+def heeding(registry: "Distribution") -> Iterator[Interrupts]:
+    """Count signals instead of raising them; what waits for the registry then waits no more."""
+    with Interrupts(lambda: None) as interrupts:
+        registry.retries.ended = lambda: interrupts.count > 0
+        try:
+            yield interrupts
+        finally:
+            registry.retries.ended = lambda: False
 
 
 def look(

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import gates, ports, publishing
-from .engine.interrupts import Interrupts
 from .errors import ConfigError
 from .plan import release as plan
 from .report import release as report
@@ -53,7 +52,7 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
         there = publishing.look(registry, release.digests, release.moving)
         mend = f"inv container-rollback --to {release.name}"
         moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
-        with Interrupts(lambda: None) as interrupts:
+        with publishing.heeding(registry) as interrupts:
             publishing.move_all(registry, moves, interrupts, mend=mend)
             publishing.read_back(registry, moves, mend=mend)
     report.show_rollback(release, moves, settings.registry, time.monotonic() - began)

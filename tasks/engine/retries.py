@@ -10,6 +10,7 @@ from ..errors import PushError
 from ..plan.retrying import Patience
 
 Result = TypeVar("Result")
+_TICK = 0.1  # seconds between two looks at whether somebody has ended the run
 _SHARE = 0.5  # of a wait that is left to chance, so that several who wait do not come back at once
 
 
@@ -30,6 +31,8 @@ class Retries:
         self._patience, self._note = patience, note
         self._lock = Lock()
         self._waited = 0.0
+        self.ended: Callable[[], bool] = lambda: False
+        """Asked while it waits: whether somebody has ended the run, and there is nothing to wait for."""
 
     def anew(self) -> "Retries":
         """Return the same with nothing waited yet."""
@@ -43,7 +46,7 @@ class Retries:
         from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
         def spent(state: RetryCallState) -> bool:
-            if state.attempt_number > self._patience.times:
+            if state.attempt_number > self._patience.times or self.ended():
                 return True
             with self._lock:
                 if self._waited + state.upcoming_sleep > self._patience.limit:
@@ -61,9 +64,14 @@ class Retries:
             wait=self._wait,
             stop=spent,
             before_sleep=before,
-            sleep=time.sleep,
+            sleep=self._sleep,
             reraise=True,
         )(step)
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.ended():
+            time.sleep(min(left, _TICK))
 
     def _wait(self, state: "object") -> float:
         number: int = state.attempt_number  # type: ignore[attr-defined]  # tenacity's state of a call
