@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError  # takes its time: only who looks back imports this file
+from msgspec import Meta, ValidationError, convert
 
 from ..errors import ConfigError
 from .outcomes import State
@@ -15,9 +15,9 @@ from .record import SCHEMA
 
 AGAIN = "the next inv container-build writes it"
 _WORST_FIRST = (State.FAILED, State.STOPPED, State.BUILT, State.UNCHANGED, State.PULLED, State.CURRENT)
-Moment = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Moment = Annotated[float, Meta(ge=-1e9, le=1e9)]
 """Seconds; below 0 where a clock was set back."""
-Bytes = Annotated[int, Field(ge=0, le=10**15)]
+Bytes = Annotated[int, Meta(ge=0, le=10**15)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +168,8 @@ def parse(record: Mapping[str, Any]) -> Run:
             hint=AGAIN,
         )
     try:
-        return TypeAdapter(Run).validate_python(record)
+        return convert(record, Run)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"the record of the last run is damaged at {place:.200}: {first['msg']:.200}", hint=AGAIN
-        ) from None
+        said, _, place = str(error).partition(" - at ")
+        place = place.strip("`").removeprefix("$").removeprefix(".") or "its top"
+        raise ConfigError(f"the record of the last run is damaged at {place:.200}: {said:.200}", hint=AGAIN) from None
