@@ -119,7 +119,7 @@ def whole(verdicts: Sequence[Verdict], rules: Rules, remarks: Sequence[str] = ()
     told = [
         f"the exception for {one.id} has expired on {one.until}" for one in rules.exemptions if one.expired(rules.today)
     ]
-    if all(one.found or one.seen for one in verdicts):  # else nobody knows what it would have been used for
+    if verdicts and all(one.seen for one in verdicts):  # else nobody knows what it would have been used for
         told += [
             f"the exception for {one.id} is about nothing in these images" for one in unused(rules.exemptions, found)
         ]
