@@ -44,39 +44,54 @@ def gate(references: "Sequence[tuple[str, Platform, str]]", settings: "Settings"
     return scanned(subjects, {}, settings).scan
 
 
-def scanned(subjects: Sequence[Subject], unpacked: Mapping[Subject, Path], settings: "Settings") -> Outcome:
+def require(settings: "Settings") -> None:
+    """See that images can be scanned, before anything is built to be.
+
+    Raises ScanError without Trivy, and ConfigError for exceptions that cannot be used.
+    """
+    read_exemptions(settings.root)
+    if not trivy.is_there():
+        raise ScanError("Trivy is not on this machine", hint=trivy.SETUP)
+
+
+def scanned(
+    subjects: Sequence[Subject],
+    unpacked: Mapping[Subject, Path],
+    settings: "Settings",
+    broken: Mapping[Subject, str] | None = None,
+) -> Outcome:
     """Scan images, and judge them; of those of the engine's own store ``unpacked`` says where they lie.
 
-    Raises as ``gate`` does.
+    ``broken`` are images that cannot be had, and why. Raises as ``gate`` does.
     """
     now = datetime.now(UTC)
     rules = Rules(severities=frozenset(settings.severity), exemptions=read_exemptions(settings.root), today=now.date())
-    bundle = trust.bundle(settings.ca, settings.root)
-    if not trivy.is_there():
-        return _nothing(subjects, rules, "Trivy is not on this machine", ran=False)
     for one in subjects:
         if one not in unpacked and "@sha256:" not in one.reference:
             raise AssertionError(f"{one.reference} is not by digest")
+    without = {one: Scanned(problem=why) for one, why in (broken or {}).items()}
+    if not trivy.is_there():
+        missing = Scanned(problem="Trivy is not on this machine", ran=False)
+        return _judged(dict.fromkeys((*subjects, *without), missing), rules)
+    if not subjects:
+        return _judged(without, rules)
+    bundle = trust.bundle(settings.ca, settings.root)
     try:
         known = trivy.database(settings.scan_db, bundle=bundle, now=now)
     except ScanError as error:
-        return _nothing(subjects, rules, error.reason)
+        return _judged({**dict.fromkeys(subjects, Scanned(problem=error.reason)), **without}, rules)
     targets = {
         str(number): trivy.Target(reference=one.reference, platform=one.platform, unpacked=unpacked.get(one))
         for number, one in enumerate(subjects)
     }
     found = trivy.scan(targets, known, bundle=bundle, limit=_LIMIT)
     reports = {one: found[str(number)] for number, one in enumerate(subjects)}
-    return _judged(reports, rules, [known.note] if known.note else [])
+    return _judged({**reports, **without}, rules, known.note)
 
 
-def _nothing(subjects: Sequence[Subject], rules: Rules, problem: str, *, ran: bool = True) -> Outcome:
-    return _judged(dict.fromkeys(subjects, Scanned(problem=problem, ran=ran)), rules, [])
-
-
-def _judged(reports: Reports, rules: Rules, remarks: Sequence[str]) -> Outcome:
+def _judged(reports: Reports, rules: Rules, *remarks: str) -> Outcome:
     verdicts = [scanning.judge(one, report, rules) for one, report in reports.items()]
-    return Outcome(scan=scanning.whole(verdicts, rules, remarks), reports=reports)
+    return Outcome(scan=scanning.whole(verdicts, rules, tuple(filter(None, remarks))), reports=reports)
 
 
 def read_exemptions(root: Path) -> tuple[exemptions.Exemption, ...]:
@@ -119,10 +134,7 @@ def published(names: "Mapping[str, str]", platforms: "Sequence[Platform]", setti
     One that the registry does not show is in its verdict. Raises as ``gate`` does.
     """
     subjects, broken = resolved(names, platforms, settings)
-    done = scanned(subjects, {}, settings)
-    rules = Rules(severities=frozenset(settings.severity), today=datetime.now(UTC).date())
-    missing = tuple(scanning.judge(one, Scanned(problem=why), rules) for one, why in broken.items())
-    return replace(done, scan=replace(done.scan, verdicts=(*done.scan.verdicts, *missing)))
+    return scanned(subjects, {}, settings, broken)
 
 
 def resolved(

@@ -119,7 +119,7 @@ def whole(verdicts: Sequence[Verdict], rules: Rules, remarks: Sequence[str] = ()
     told = [
         f"the exception for {one.id} has expired on {one.until}" for one in rules.exemptions if one.expired(rules.today)
     ]
-    if all(one.found or one.seen for one in verdicts):  # else nobody knows what it would have been used for
+    if verdicts and all(one.seen for one in verdicts):  # else nobody knows what it would have been used for
         told += [
             f"the exception for {one.id} is about nothing in these images" for one in unused(rules.exemptions, found)
         ]
@@ -197,6 +197,9 @@ def _looked_at(
         if own.get("EOSL"):
             problems.append(f"{family} {version} is out of support: nobody reports or mends what is wrong with it")
     seen += [f"{count} of {kind}" for kind, count in sorted(packages.items()) if count]
+    checks = sum(map(_checks, results))
+    if not checks:
+        problems.append("its configuration was not checked")
     read = known and not seen[0].endswith("(0 packages)")
     gaps = []
     if not known and (system or family == "none"):
@@ -207,8 +210,14 @@ def _looked_at(
         gaps.append("no package and no module was found in it, so nothing was looked up")
     if gaps and _is_stand_in(subject, image):
         told = "on a stand-in base, which no scanner knows: it stays on this machine"
-        return (*seen, "secrets", "configuration"), (told,), problems
-    return (*seen, "secrets", "configuration"), (), problems + gaps
+        return (*seen, "secrets", f"{checks} checks"), (told,), problems
+    return (*seen, "secrets", f"{checks} checks"), (), problems + gaps
+
+
+def _checks(result: Mapping[str, Any]) -> int:
+    """Return how many checks of its configuration a target was held against."""
+    summary = _mapping(result.get("MisconfSummary") or {}, "MisconfSummary")
+    return sum(count for count in summary.values() if isinstance(count, int))
 
 
 def _is_stand_in(subject: Subject, image: Mapping[str, Any]) -> bool:

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
-	"github.com/aquasecurity/trivy-db/pkg/db"
 	"github.com/aquasecurity/trivy-db/pkg/types"
 	bolt "go.etcd.io/bbolt"
 )
@@ -40,34 +40,14 @@ func write(dir string) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&list); err != nil {
 		return err
 	}
-	if err := db.Init(dir); err != nil {
+	database, err := bolt.Open(filepath.Join(dir, "trivy.db"), 0o600, nil)
+	if err != nil {
 		return err
 	}
-	defer db.Close()
-	config := db.Config{}
-	return config.BatchUpdate(func(tx *bolt.Tx) error {
+	defer database.Close()
+	return database.Update(func(tx *bolt.Tx) error {
 		for _, one := range list {
-			source := types.DataSource{ID: "tests", Name: "the tests' own", URL: "https://example.test"}
-			if err := config.PutDataSource(tx, one.Bucket, source); err != nil {
-				return err
-			}
-			entry := types.Advisory{FixedVersion: one.Fixed}
-			if one.Vulnerable != "" {
-				entry.VulnerableVersions = []string{one.Vulnerable}
-			}
-			if err := put(tx, []string{one.Bucket, one.Package}, one.ID, &entry); err != nil {
-				return err
-			}
-			severity, err := types.NewSeverity(one.Severity)
-			if err != nil {
-				return err
-			}
-			about := types.Vulnerability{
-				Title:          one.Title,
-				Severity:       one.Severity,
-				VendorSeverity: types.VendorSeverity{"nvd": severity},
-			}
-			if err := config.PutVulnerability(tx, one.ID, about); err != nil {
+			if err := add(tx, one); err != nil {
 				return err
 			}
 		}
@@ -75,7 +55,31 @@ func write(dir string) error {
 	})
 }
 
-// put lays a value as JSON under nested buckets, as the database's own code does for what it has gathered.
+// add writes what Trivy asks for one advisory: the advisory, who says so, and what it is about.
+func add(tx *bolt.Tx, one advisory) error {
+	severity, err := types.NewSeverity(one.Severity)
+	if err != nil {
+		return err
+	}
+	entry := types.Advisory{FixedVersion: one.Fixed}
+	if one.Vulnerable != "" {
+		entry.VulnerableVersions = []string{one.Vulnerable}
+	}
+	if err := put(tx, []string{one.Bucket, one.Package}, one.ID, &entry); err != nil {
+		return err
+	}
+	source := types.DataSource{ID: "tests", Name: "the tests' own", URL: "https://example.test"}
+	if err := put(tx, []string{"data-source"}, one.Bucket, source); err != nil {
+		return err
+	}
+	return put(tx, []string{"vulnerability"}, one.ID, types.Vulnerability{
+		Title:          one.Title,
+		Severity:       one.Severity,
+		VendorSeverity: types.VendorSeverity{"nvd": severity},
+	})
+}
+
+// put lays a value as JSON under nested buckets.
 func put(tx *bolt.Tx, names []string, key string, value any) error {
 	bucket, err := tx.CreateBucketIfNotExists([]byte(names[0]))
 	if err != nil {

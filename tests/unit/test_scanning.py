@@ -19,6 +19,7 @@ SUBJECT = Subject(name="agent", platform=Platform.AMD64, reference="localhost:50
 ALPINE = {"Family": "alpine", "Name": "3.24.2"}
 APK = {"Target": "agent (alpine 3.24.2)", "Class": "os-pkgs", "Type": "alpine", "Packages": [{"Name": "musl"}]}
 GO = {"Target": "app", "Class": "lang-pkgs", "Type": "gobinary", "Packages": [{"Name": "stdlib"}]}
+CONFIGURATION = {"Target": "agent", "Class": "config", "MisconfSummary": {"Successes": 26, "Failures": 0}}
 BAD = {
     "VulnerabilityID": "CVE-2026-1",
     "PkgName": "musl",
@@ -39,7 +40,7 @@ def report(
 ) -> dict[str, Any]:
     image = {"os": "linux", "architecture": arch, "config": {"Labels": labels}}
     metadata = {"ImageConfig": image, **({} if system is None else {"OS": system})}
-    return {"SchemaVersion": 2, "Metadata": metadata, "Results": list(results)}
+    return {"SchemaVersion": 2, "Metadata": metadata, "Results": [*results, CONFIGURATION]}
 
 
 def judge(content: Mapping[str, Any], code: int = 0, *, subject: Subject = SUBJECT, rules: Rules = RULES) -> Verdict:
@@ -49,7 +50,7 @@ def judge(content: Mapping[str, Any], code: int = 0, *, subject: Subject = SUBJE
 def test_a_clean_image_may_leave() -> None:
     verdict = judge(report(APK, GO))
     assert verdict.result is Result.OK
-    assert verdict.seen == ("alpine 3.24.2 (1 packages)", "1 of gobinary", "secrets", "configuration")
+    assert verdict.seen == ("alpine 3.24.2 (1 packages)", "1 of gobinary", "secrets", "26 checks")
     assert failure(Scan(verdicts=(verdict,))) is None
 
 
@@ -91,6 +92,7 @@ def nothing_known() -> list[tuple[str, dict[str, Any], int, str]]:
     return [
         ("nothing", report(system=None), 0, "no package and no module was found in it"),
         ("no results", {**report(system=None), "Results": None}, 0, "no package and no module"),
+        ("no checks", {**report(APK), "Results": [APK]}, 0, "its configuration was not checked"),
         ("unknown system", report(GO, marked, system=None), FOUND, "a system that the scanner does not know"),
         ("none", report(APK, system={"Family": "none"}), 0, "a system that the scanner does not know"),
         ("no database", report({**APK, "Packages": None}), 0, "package database is missing or empty"),
