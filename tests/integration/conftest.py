@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, TASKS_PY, Repo, docker, loopback_registry
+from tests.support import BUILDER, ROOT, TASKS_PY, Repo, docker, loopback_registry
 
 OWN_REGISTRY = "images.test/aic-sos"
 
@@ -42,6 +42,30 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     if changed:
         repo.commit()
     return repo
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A builder that can push by digest: one for all tests, since what each has of its own takes seconds to make."""
+    root = tmp_path_factory.mktemp("builder")
+    repo = Repo(root)
+    repo.write("tasks.py", TASKS_PY)
+    repo.write("VERSION", "1\n")
+    repo.write("invoke.yaml", f"container: {{project: {BUILDER.removesuffix('-release')}}}\n")
+    repo.inv("container-setup", "--release-builder", timeout=1200).ok()
+    yield BUILDER
+    repo.inv("container-clean", "--yes").ok()
+
+
+@pytest.fixture(scope="session")
+def trivy(checkout: Repo) -> Path:
+    """The Trivy that a set-up brings."""
+    checkout.inv("container-setup", "--scanner", timeout=2400).ok()
+    from tasks.engine.machine import scanner
+
+    found = scanner.program()
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")

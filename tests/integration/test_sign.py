@@ -22,10 +22,9 @@ from tasks.errors import PushError, SignError
 from tasks.plan.signing import Signing, Trust
 from tests import cosigns
 from tests.cosigns import BOTH, PATIENCE, Keys
+from tests.support import HTPASSWD, LOGIN
 
 SIGNERS = pytest.mark.parametrize("signer", cosigns.BUNDLES)
-LOGIN = ("robot", "let-me-in")
-HTPASSWD = "robot:$2b$05$JhtA9LrnqofFs9Mp3AaAVei2TQ5pqBVCuB61VwBaD/vEoFkCx/iUm\n"
 
 
 @pytest.fixture(scope="module")
