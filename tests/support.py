@@ -88,7 +88,7 @@ class Repo:
         if not (self.root / ".git").exists():
             subprocess.run([*git, "init", "-q"], check=True)
         subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-qm", "state"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "state"], check=True)
         return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import cosigns, faulty, shops
+from tests.cosigns import Keys
+from tests.faulty import Faulty
+from tests.shops import Shop
 from tests.support import BUILDER, ROOT, TASKS_PY, Repo, docker, loopback_registry
 
 OWN_REGISTRY = "images.test/aic-sos"
@@ -111,3 +115,23 @@ def buildx_config(plugin: str, tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "docker-buildx").symlink_to(known_plugins()[plugin])
     return folder.parent
+
+
+@pytest.fixture
+def shop(builder: str, tmp_path: Path, registry: str) -> Shop:
+    """A repository of two services and an empty registry."""
+    return shops.make(tmp_path / "shop", registry, registry, shops.own_cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def spoilt_shop(builder: str, tmp_path: Path, registry: str) -> Iterator[tuple[Shop, Faulty]]:
+    """The same behind a proxy that a test may spoil."""
+    with faulty.faulty(registry) as spoilt:
+        yield shops.make(tmp_path / "shop", spoilt.address, registry, shops.own_cache(tmp_path / "cache")), spoilt
+
+
+@pytest.fixture(scope="session")
+def every_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Keys, Keys]:
+    """Our key and somebody else's."""
+    folder = tmp_path_factory.mktemp("keys")
+    return cosigns.make_keys(folder, "ours"), cosigns.make_keys(folder, "theirs")

@@ -33,12 +33,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def every_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Keys, Keys]:
-    folder = tmp_path_factory.mktemp("keys")
-    return cosigns.make_keys(folder, "ours"), cosigns.make_keys(folder, "theirs")
-
-
 @pytest.fixture
 def keys(every_key: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Keys:
     """Our key, whose password the environment has."""
