@@ -5,9 +5,11 @@ import hashlib
 import io
 import json
 import tarfile
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -39,10 +41,18 @@ def packed(files: Files) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answer:
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """A registry on this machine."""
 
     address: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every request says, such as who asks."""
 
     def push(self, name: str, *images: Image) -> str:
         """Put the images under ``name:tag``, as an index, and return the reference."""
@@ -69,6 +79,29 @@ class Registry:
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
         self._put(f"{repository}/manifests/{tag}", json.dumps(manifest).encode(), MANIFEST)
         return f"{self.address}/{name}"
+
+    def tags(self, repository: str) -> dict[str, str]:
+        """Return what each tag of a repository names, but for those of signatures; none where there is none."""
+        try:
+            found = json.loads(self._send("GET", f"{repository}/tags/list").body)["tags"] or []
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            return {}
+        return {tag: digest(self.manifest(repository, tag)) for tag in found if not tag.startswith("sha256-")}
+
+    def manifest(self, repository: str, reference: str) -> bytes:
+        """Return a manifest or an index, byte for byte."""
+        return self._send("GET", f"{repository}/manifests/{reference}").body
+
+    def blob(self, repository: str, reference: str) -> bytes:
+        """Return a blob."""
+        return self._send("GET", f"{repository}/blobs/{reference}").body
+
+    def tag(self, repository: str, reference: str, name: str) -> None:
+        """Let a tag name what another one or a digest names, as another machine would."""
+        content = self.manifest(repository, reference)
+        self._put(f"{repository}/manifests/{name}", content, json.loads(content)["mediaType"])
 
     def _image(self, repository: str, image: Image) -> Mapping[str, Any]:
         archives = [packed(files) for files in image.layers]
@@ -99,11 +132,14 @@ class Registry:
     def _put(self, path: str, content: bytes, media_type: str) -> None:
         self._send("PUT", path, content, media_type)
 
-    def _send(self, method: str, path: str, content: bytes, media_type: str = "application/octet-stream") -> Any:  # noqa: ANN401 - what urllib answers
-        url = path if path.startswith("http") else f"http://{self.address}/v2/{path}"
-        request = urllib.request.Request(url, content, {"Content-Type": media_type}, method=method)  # noqa: S310 - a loopback address
+    def _send(
+        self, method: str, path: str, content: bytes | None = None, media_type: str = "application/octet-stream"
+    ) -> "_Answer":
+        url = path if path.startswith("http") else f"http://{self.address.replace('localhost', '127.0.0.1')}/v2/{path}"
+        kinds = {"Accept": f"{INDEX}, {MANIFEST}"} if content is None else {"Content-Type": media_type}
+        request = urllib.request.Request(url, content, {**kinds, **self.headers}, method=method)  # noqa: S310 - a loopback address
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer
+            return _Answer(answer.headers, answer.read())
 
 
 def digest(content: bytes) -> str:

@@ -1,6 +1,8 @@
 """What the tests with a real engine share: repositories to build in, and a registry to push to."""
 
+import base64
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -24,6 +26,13 @@ from container_tasks.cli import collection
 
 namespace = collection(Path(__file__).resolve().parent)
 """
+BUILDER = "tests-release"
+"""The builder of the fixture ``builder``."""
+PUSH = ("container-push", "--builder", BUILDER, "--skip", "verify,scan")
+"""A release of images that nobody could start."""
+LOGIN = ("robot", "let-me-in")
+HTPASSWD = "robot:$2b$05$JhtA9LrnqofFs9Mp3AaAVei2TQ5pqBVCuB61VwBaD/vEoFkCx/iUm\n"
+"""The same, as a registry keeps it."""
 # What a person may have set, and a test must not inherit.
 _OWN = ("DOCKER_REGISTRY", "BUILD_PLATFORMS", "DOCKER_TAGS", "NO_COLOR", "FORCE_COLOR", "BUILDX_BUILDER")
 
@@ -79,7 +88,7 @@ class Repo:
         if not (self.root / ".git").exists():
             subprocess.run([*git, "init", "-q"], check=True)
         subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-qm", "state"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "state"], check=True)
         return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -146,6 +155,14 @@ def get(url: str, *, seconds: float = 30) -> str:
             time.sleep(0.2)
 
 
+def tags(registry: str, name: str) -> dict[str, str]:
+    """Return what each tag of a repository names, as the registry itself says; signatures are left out."""
+    from tests import oci
+
+    host, _, path = registry.partition("/")
+    return oci.Registry(host).tags(f"{path}/{name}" if path else name)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60, *, what: Callable[[], str] = str) -> None:
     """Return when a condition holds; ``what`` says what there was instead when it does not in time."""
     end = time.monotonic() + seconds
@@ -180,16 +197,34 @@ def running(image: str, port: int, *options: str) -> Iterator[tuple[str, str]]:
         docker("rm", "-f", "-v", container, check=False)
 
 
+def client(folder: Path, logins: Mapping[str, tuple[str, str]], **more: object) -> dict[str, str]:
+    """Make a docker client's folder that is logged in to registries, and return the environment that names it.
+
+    ``more`` stands in its file beside the logins.
+    """
+    real = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folder.mkdir(parents=True)
+    (folder / "cli-plugins").symlink_to(real / "cli-plugins")
+    if (real / "buildx").is_dir():  # where buildx keeps its builders
+        (folder / "buildx").symlink_to(real / "buildx")
+    auths = {
+        registry: {"auth": base64.b64encode(":".join(login).encode()).decode()} for registry, login in logins.items()
+    }
+    (folder / "config.json").write_text(json.dumps({"auths": auths, **more}), encoding="utf-8")
+    return {"DOCKER_CONFIG": str(folder)}
+
+
 @contextlib.contextmanager
-def loopback_registry(folder: Path, *, htpasswd: str = "") -> Iterator[str]:
+def loopback_registry(folder: Path, *, htpasswd: str = "", auth: str = "") -> Iterator[str]:
     """Serve an empty registry on a free port of this machine, and yield its address.
 
-    ``htpasswd`` holds who may use it, as that program writes it; without it everybody may.
+    ``htpasswd`` holds who may use it, as that program writes it, ``auth`` says otherwise how a login is asked for,
+    as the registry's configuration has it; without either everybody may.
     """
-    port = free_port()
+    port, asking = free_port(), ""
     program = _registry_program()
     if program is None:
-        assert not htpasswd, "needs the registry of the packages"
+        assert not htpasswd + auth, "needs the registry of the packages"
         container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()
 
         def stop() -> None:
@@ -199,9 +234,10 @@ def loopback_registry(folder: Path, *, htpasswd: str = "") -> Iterator[str]:
         config = folder / "registry.yml"
         users = folder / "htpasswd"
         users.write_text(htpasswd, encoding="utf-8")
-        login = f"auth: {{htpasswd: {{realm: here, path: {users}}}}}\n" if htpasswd else ""
+        login = f"{{htpasswd: {{realm: here, path: {users}}}}}" if htpasswd else auth
+        asking = f"auth: {login}\n" if login else ""
         config.write_text(
-            login + f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+            asking + f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
             f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
             encoding="utf-8",
         )
@@ -212,7 +248,7 @@ def loopback_registry(folder: Path, *, htpasswd: str = "") -> Iterator[str]:
             child.wait()
 
     try:
-        if htpasswd:
+        if asking:
             wait_for(lambda: answers(port), 30, what=lambda: "the registry does not answer")
         else:
             get(f"http://127.0.0.1:{port}/v2/")

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, TASKS_PY, Repo, docker, loopback_registry
+from tests import cosigns, faulty, shops
+from tests.cosigns import Keys
+from tests.faulty import Faulty
+from tests.shops import Shop
+from tests.support import BUILDER, ROOT, TASKS_PY, Repo, docker, loopback_registry
 
 OWN_REGISTRY = "images.test/aic-sos"
 
@@ -42,6 +46,30 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     if changed:
         repo.commit()
     return repo
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A builder that can push by digest: one for all tests, since what each has of its own takes seconds to make."""
+    root = tmp_path_factory.mktemp("builder")
+    repo = Repo(root)
+    repo.write("tasks.py", TASKS_PY)
+    repo.write("VERSION", "1\n")
+    repo.write("invoke.yaml", f"container: {{project: {BUILDER.removesuffix('-release')}}}\n")
+    repo.inv("container-setup", "--release-builder", timeout=1200).ok()
+    yield BUILDER
+    repo.inv("container-clean", "--yes").ok()
+
+
+@pytest.fixture(scope="session")
+def trivy(checkout: Repo) -> Path:
+    """The Trivy that a set-up brings."""
+    checkout.inv("container-setup", "--scanner", timeout=2400).ok()
+    from tasks.engine.machine import scanner
+
+    found = scanner.program()
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +115,23 @@ def buildx_config(plugin: str, tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "docker-buildx").symlink_to(known_plugins()[plugin])
     return folder.parent
+
+
+@pytest.fixture
+def shop(builder: str, tmp_path: Path, registry: str) -> Shop:
+    """A repository of two services and an empty registry."""
+    return shops.make(tmp_path / "shop", registry, registry, shops.own_cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def spoilt_shop(builder: str, tmp_path: Path, registry: str) -> Iterator[tuple[Shop, Faulty]]:
+    """The same behind a proxy that a test may spoil."""
+    with faulty.faulty(registry) as spoilt:
+        yield shops.make(tmp_path / "shop", spoilt.address, registry, shops.own_cache(tmp_path / "cache")), spoilt
+
+
+@pytest.fixture(scope="session")
+def every_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Keys, Keys]:
+    """Our key and somebody else's."""
+    folder = tmp_path_factory.mktemp("keys")
+    return cosigns.make_keys(folder, "ours"), cosigns.make_keys(folder, "theirs")

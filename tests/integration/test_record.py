@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from tests.support import ROOT, Repo, docker, environment, wait_for
+from tests.support import PUSH, ROOT, Repo, docker, environment, wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -89,7 +89,7 @@ def test_only_what_failed_is_built_again(tiny: Repo) -> None:
     tiny.inv("container-build", "--failed").ok()
     assert states(last(tiny)) == {"worse": "built"}
     assert "Nothing failed" in tiny.inv("container-build", "--failed").ok().out
-    tiny.inv("container-push", "--failed").ok()
+    assert "Nothing failed" in tiny.inv("container-push", "--failed").ok().out
     tiny.inv("container-build", "--failed", "--services", "bad").fails(2, "two choices")
 
 
@@ -133,16 +133,19 @@ def test_a_run_that_is_ended_is_told_too(tiny: Repo, number: signal.Signals) -> 
     assert "slow" in [one["name"] for one in record["unfinished"]]
 
 
+@pytest.mark.usefixtures("builder")
 def test_a_push_is_told(tiny: Repo, registry: str) -> None:
     tiny.service("one", "COPY services/one/word /word")
     tiny.commit()
-    done = tiny.inv("container-push", "--json", "--registry", f"{registry}/t").ok()
+    done = tiny.inv(*PUSH, "--json", "--registry", f"{registry}/t").ok()
     record = last(tiny)
     assert json.loads(done.out) == record
     assert (record["task"], record["output"]) == ("container-push", "push")
-    assert services(record)["one"]["digest"].startswith("sha256:")
+    assert services(record)["one"]["digest"] == record["release"]["services"]["one"]["digest"]
+    assert [gate["result"] for gate in record["release"]["gates"]] == ["skipped", "skipped", "not run"]
+    assert {(one["tag"], one["old"]) for one in record["release"]["moved"]} == {("v1.2.3", None), ("latest", None)}
     tiny.write("new", "")
-    refused = json.loads(tiny.inv("container-push", "--json", "--registry", f"{registry}/t").fails(2).out)
+    refused = json.loads(tiny.inv(*PUSH, "--json", "--registry", f"{registry}/t").fails(2).out)
     assert "not clean" in refused["error"]["message"]
     assert last(tiny) == record
 

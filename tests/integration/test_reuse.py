@@ -1,26 +1,23 @@
 """--reuse and a push of what is published already, against a real registry and one with faults."""
 
-import base64
 import json
-import os
 import re
 import shutil
 import subprocess
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests import faulty
 from tests.faulty import Fault, Faulty
-from tests.support import Repo, docker
+from tests.oci import Registry
+from tests.support import PUSH, Repo, client, docker, tags
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("builder")]
 
 BOTH = "linux/amd64,linux/arm64"
-INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 @pytest.fixture
@@ -48,9 +45,9 @@ def settle(repo: Repo, registry: str) -> None:
     repo.commit()
 
 
-def states(repo: Repo, *words: str, task: str = "container-build") -> dict[str, str]:
+def states(repo: Repo, *words: str, task: Sequence[str] = ("container-build",)) -> dict[str, str]:
     """Return the state of each service, and fail unless the task ends well."""
-    done = repo.inv(task, "--progress", "quiet", *words).ok()
+    done = repo.inv(*task, "--progress", "quiet", *words).ok()
     rows = [line for line in done.out.splitlines() if line.startswith(("one ", "two "))]
     known = ("up to date", "pulled", "built", "unchanged", "failed")
     return {row.split()[0]: next(state for state in known if state in row) for row in rows}
@@ -65,7 +62,7 @@ def clone(repo: Repo, to: Path) -> Repo:
 def published(tiny: Repo, spoilt: Faulty) -> Repo:
     """Two services that a registry has, for both platforms, and that this machine has not."""
     settle(tiny, spoilt.address)
-    assert states(tiny, "--platforms", BOTH, task="container-push") == {"one": "built", "two": "built"}
+    assert states(tiny, "--platforms", BOTH, task=PUSH) == {"one": "built", "two": "built"}
     drop(spoilt.address)
     for name in ("one", "two"):
         faulty.foreign(spoilt.behind, f"team/{name}", ("latest", "v1.2.3"))
@@ -123,7 +120,7 @@ def test_the_first_reference_that_fits_is_taken(published: Repo, spoilt: Faulty)
     published.write("services/one/word", "newer\n")
     published.write("VERSION", "1.2.4\n")
     published.commit()
-    states(published, "--platforms", BOTH, task="container-push")
+    states(published, "--platforms", BOTH, task=PUSH)
     drop(spoilt.address)
     published.write("services/one/word", "one\n")
     published.write("VERSION", "1.2.3\n")
@@ -145,7 +142,7 @@ def test_a_foreign_platform_and_both_come_out_of_the_same_index(published: Repo,
 
 
 def test_a_platform_that_is_not_published_is_built(published: Repo, spoilt: Faulty) -> None:
-    published.inv("container-push", "--force", "--platforms", "linux/amd64", "--tags", "latest").ok()
+    published.inv(*PUSH, "--force", "--platforms", "linux/amd64", "--tags", "latest").ok()
     drop(spoilt.address)
     done = published.inv("container-build", "--reuse", "--tags", "latest", "--platforms", BOTH).ok()
     assert "lacks linux/arm64" in done.all
@@ -154,22 +151,24 @@ def test_a_platform_that_is_not_published_is_built(published: Repo, spoilt: Faul
 
 def test_a_push_leaves_alone_what_the_registry_has(published: Repo, spoilt: Faulty) -> None:
     both = ("--platforms", BOTH)
-    assert states(published, *both, task="container-push") == {"one": "up to date", "two": "up to date"}
+    before = {name: tags(f"{spoilt.behind}/team", name) for name in ("one", "two")}
+    assert states(published, *both, task=PUSH) == {"one": "up to date", "two": "up to date"}
     published.write("services/one/word", "changed\n")
     published.commit()
-    assert states(published, *both, task="container-push") == {"one": "built", "two": "up to date"}
+    published.inv(*PUSH, *both).fails(5, "team/one:v1.2.3 is released already, with other content", "raise VERSION")
+    assert {name: tags(f"{spoilt.behind}/team", name) for name in ("one", "two")} == before
     published.write("VERSION", "1.2.4\n")
     published.commit()
-    assert states(published, *both, task="container-push") == {"one": "built", "two": "built"}
-    assert states(published, *both, "--force", task="container-push") == {"one": "built", "two": "built"}
-    with urllib.request.urlopen(
-        urllib.request.Request(
-            f"http://{spoilt.behind.replace('localhost', '127.0.0.1')}/v2/team/one/manifests/latest",
-            headers={"Accept": INDEX},
-        ),
-        timeout=5,
-    ) as answer:
-        assert json.loads(answer.read())["annotations"]["container-tasks.fingerprint"].startswith("1-")
+    assert states(published, *both, task=PUSH) == {"one": "built", "two": "up to date"}
+    assert tags(f"{spoilt.behind}/team", "two")["v1.2.4"] == before["two"]["v1.2.3"]
+    published.write("VERSION", "1.2.5\n")
+    published.commit()
+    assert states(published, *both, task=PUSH) == {"one": "up to date", "two": "up to date"}
+    published.write("VERSION", "1.2.6\n")
+    published.commit()
+    assert states(published, *both, "--force", task=PUSH) == {"one": "built", "two": "built"}
+    index = json.loads(Registry(spoilt.behind).manifest("team/one", "latest"))
+    assert index["annotations"]["container-tasks.fingerprint"].startswith("1-")
 
 
 def test_what_somebody_else_has_pushed_is_never_taken(published: Repo, spoilt: Faulty) -> None:
@@ -179,7 +178,7 @@ def test_what_somebody_else_has_pushed_is_never_taken(published: Repo, spoilt: F
     mark = json.loads(index)["annotations"]["container-tasks.fingerprint"]
     published.write("services/one/word", "other\n")
     published.commit()
-    published.inv("container-push", "--platforms", BOTH, "--services", "one").ok()
+    published.inv(*PUSH, "--platforms", BOTH, "--services", "one").ok()
     drop(spoilt.address)
     docker(
         *("buildx", "imagetools", "create", "-t", name, "-t", name.replace("latest", "v1.2.3")),
@@ -224,7 +223,7 @@ def test_a_registry_behind_a_login_is_asked_with_the_clients_credentials(
     published: Repo, spoilt: Faulty, tmp_path: Path, service: bool
 ) -> None:
     spoilt.at("", faulty.login("somebody", "s3cr3t-w0rd", service=service))
-    known, unknown = (client(tmp_path / name, spoilt.address, login) for name, login in LOGINS.items())
+    known, unknown = (client(tmp_path / name, {spoilt.address: login}) for name, login in LOGINS.items())
     done = published.inv("container-build", "--reuse", "--services", "one", env=unknown).ok()
     assert "one is built, not pulled: " in done.all
     drop(spoilt.address)
@@ -234,17 +233,7 @@ def test_a_registry_behind_a_login_is_asked_with_the_clients_credentials(
     assert "c29tZWJvZH" not in done.all
 
 
-LOGINS = {"known": "somebody:s3cr3t-w0rd", "unknown": "somebody:s3cr3t"}
-
-
-def client(folder: Path, registry: str, login: str) -> dict[str, str]:
-    """Make a docker client's folder that is logged in, and return the environment that names it."""
-    real = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    folder.mkdir()
-    (folder / "cli-plugins").symlink_to(real / "cli-plugins")
-    auths = {registry: {"auth": base64.b64encode(login.encode()).decode()}}
-    (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
-    return {"DOCKER_CONFIG": str(folder)}
+LOGINS = {"known": ("somebody", "s3cr3t-w0rd"), "unknown": ("somebody", "s3cr3t")}
 
 
 def test_it_is_built_instead_where_nothing_answers(tiny: Repo) -> None:

@@ -84,17 +84,6 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def trivy(checkout: Repo) -> Path:
-    """The Trivy that a set-up brings."""
-    checkout.inv("container-setup", "--scanner", timeout=2400).ok()
-    from tasks.engine.machine import scanner
-
-    found = scanner.program()
-    assert found is not None
-    return found
-
-
-@pytest.fixture(scope="module")
 def shelf(trivy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     """Two services and all kinds of images, published."""
     place = tmp_path_factory.mktemp("scan")

@@ -32,23 +32,15 @@ from tasks.plan.signing import Signing, Trust, decide
 from tests import cosigns
 from tests.cosigns import BOTH, PATIENCE, Keys
 from tests.faulty import Answer, Handler, faulty, status
-from tests.support import TASKS_PY, Repo
+from tests.support import HTPASSWD, LOGIN, TASKS_PY, Repo
 
 SIGNERS = pytest.mark.parametrize("signer", cosigns.BUNDLES)
-LOGIN = ("robot", "let-me-in")
-HTPASSWD = "robot:$2b$05$JhtA9LrnqofFs9Mp3AaAVei2TQ5pqBVCuB61VwBaD/vEoFkCx/iUm\n"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with cosigns.registry(tmp_path_factory.mktemp("registry")) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def every_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Keys, Keys]:
-    folder = tmp_path_factory.mktemp("keys")
-    return cosigns.make_keys(folder, "ours"), cosigns.make_keys(folder, "theirs")
 
 
 @pytest.fixture

@@ -82,7 +82,11 @@ def test_a_page_names_the_failing_line_and_what_was_said() -> None:
         ("seconds", 1e300, "seconds"),
         ("services", [{"name": 3}], "services[0].name"),
         ("services", [records.service("a", size=10**400)], "services[0].size"),
-        ("services", [records.service("a", records.step(1, 0, 1) | {"inputs": ["x"]})], "services[0].steps[0].inputs[0]"),
+        (
+            "services",
+            [records.service("a", records.step(1, 0, 1) | {"inputs": ["x"]})],
+            "services[0].steps[0].inputs[0]",
+        ),
     ],
 )
 def test_a_damaged_record_is_an_error_that_names_the_place(key: str, value: Any, place: str) -> None:  # noqa: ANN401

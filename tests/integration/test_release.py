@@ -1,0 +1,222 @@
+"""A release of all services or none: tags, record, the way back; a real registry, builder, engine and cosign."""
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import shops
+from tests.cosigns import Keys
+from tests.oci import Registry
+from tests.shops import BOTH, QUICK, SERVICES, SIGNING, Shop
+from tests.support import tags
+
+pytestmark = pytest.mark.docker
+
+
+def head(shop: Shop) -> str:
+    told = subprocess.run(["git", "-C", shop.repo.root, "rev-parse", "HEAD"], check=True, capture_output=True)
+    return told.stdout.decode().strip()
+
+
+def released(shop: Shop, version: str, *words: str, **states: str) -> dict[str, str]:
+    """Release a state, and return the digest of each service."""
+    shop.state(version, **states)
+    shop.push(*QUICK, *words).ok()
+    return shop.moving()
+
+
+def test_two_services_of_both_platforms_are_released_as_one(shop: Shop) -> None:
+    said = shop.push("--platforms", BOTH, "--skip", "scan").ok().all
+    assert "verify  ok" in said
+    assert "not run here: linux/arm64" in said
+    assert re.search(r"Released v1\.0\.0: 2 services in .*, record sha256:", said)
+    first = shop.moving()
+    assert shop.tags() == {name: {"v1.0.0": first[name], "latest": first[name]} for name in SERVICES}
+    registry, place = shop.behind.split("/")
+    for name in SERVICES:
+        index = json.loads(Registry(registry).manifest(f"{place}/{name}", "latest"))
+        told = {f"{one['platform']['os']}/{one['platform']['architecture']}" for one in index["manifests"]}
+        assert told >= set(BOTH.split(","))
+    record = shop.records()["v1.0.0"]
+    assert (record["version"], record["commit"], record["project"]) == ("1.0.0", head(shop), "shop")
+    assert {name: one["digest"] for name, one in record["services"].items()} == first
+    assert all(one["fingerprint"].startswith("1-") for one in record["services"].values())
+    assert (record["platforms"], record["signer"]) == (BOTH.split(","), None)
+    assert record["tags"] == {"fixed": ["v1.0.0"], "moving": ["latest"]}
+    assert record["before"] == {"latest": {"one": None, "two": None}}
+
+    shop.state("1.1.0", one="second")
+    told = json.loads(shop.push("--platforms", BOTH, *QUICK, "--json").ok().out)
+    assert {one["name"]: one["state"] for one in told["services"]} == {"one": "built", "two": "up to date"}
+    second = shop.moving()
+    assert second["one"] != first["one"]
+    assert second["two"] == first["two"]
+    assert shop.tags()["two"] == {"v1.0.0": first["two"], "v1.1.0": first["two"], "latest": first["two"]}
+    record = shop.records()["v1.1.0"]
+    assert record["before"] == {"latest": first}
+    assert {name: one["digest"] for name, one in told["release"]["services"].items()} == second
+    assert told["release"]["record"] == tags(shop.behind, "releases")["v1.1.0"]
+    assert {(one["service"], one["tag"], one["old"]) for one in told["release"]["moved"]} == {
+        ("one", "v1.1.0", None),
+        ("two", "v1.1.0", None),
+        ("one", "latest", first["one"]),
+    }
+
+
+def test_the_same_again_changes_nothing(shop: Shop) -> None:
+    shop.push(*QUICK).ok()
+    before = (shop.tags(), tags(shop.behind, "releases"))
+    said = shop.push(*QUICK).ok().all
+    assert "all were there already" in said
+    assert (shop.tags(), tags(shop.behind, "releases")) == before
+
+
+def test_one_version_in_two_goes_has_one_record(shop: Shop) -> None:
+    shop.push(*QUICK, "--services", "one").ok()
+    assert shop.tags()["two"] == {}
+    half = tags(shop.behind, "releases")
+    shop.push(*QUICK, "--services", "two").ok()
+    record = shop.records()
+    assert list(record) == ["v1.0.0"]
+    assert half != tags(shop.behind, "releases")
+    assert {name: one["digest"] for name, one in record["v1.0.0"]["services"].items()} == shop.moving()
+    assert [one["current"] for one in shop.listed().values()] == [True]
+    shop.push(*QUICK).ok()
+    assert list(shop.records()) == ["v1.0.0"]
+
+
+def test_the_list_says_what_is_current(shop: Shop) -> None:
+    assert "There is no release" in shop.inv("container-releases").ok().out
+    first, second = released(shop, "1.0.0"), released(shop, "1.1.0", one="second", two="second")
+    assert {name: one["current"] for name, one in shop.listed().items()} == {"v1.1.0": True, "v1.0.0": False}
+    lines = shop.inv("container-releases", COLUMNS="160").ok().out.splitlines()
+    assert re.match(r"v1\.1\.0 +current +2 +\d{4}-", lines[1]), lines
+    assert re.match(r"v1\.0\.0 +2 +\d{4}-", lines[2]), lines
+    assert sorted(line.split("@")[1] for line in lines if "@" in line) == sorted(second.values())
+    registry, place = shop.behind.split("/")
+    Registry(registry).tag(f"{place}/one", first["one"], "latest")
+    assert {name: one["current"] for name, one in shop.listed().items()} == {"v1.1.0": False, "v1.0.0": False}
+    said = shop.inv("container-releases").ok().out
+    assert "1 of 2 tags" in said
+    assert "inv container-rollback --to v1.1.0" in said
+    shop.inv("container-rollback").fails(2, "no release is current as a whole", "--to v1.1.0")
+    assert json.loads(shop.inv("container-releases", "--most", "1", "--json").ok().out)["releases"][0]["named"] == 1
+    shop.inv("container-releases", "--most", "x").fails(2, "--most")
+
+
+def test_tags_go_back_and_forth_from_any_machine(shop: Shop, tmp_path: Path) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second", two="second")
+    third = released(shop, "1.2.0", two="third")
+    elsewhere = shop.clone(tmp_path / "elsewhere")
+    began = time.monotonic()
+    said = elsewhere.inv("container-rollback").ok().all
+    assert time.monotonic() - began < 5, said
+    assert "Back at v1.1.0" in said
+    assert f"{shop.address}/two:latest  {second['two'][:19]}  (was {third['two'][:19]})" in said
+    assert shop.moving() == second
+    assert "Back at v1.0.0" in elsewhere.inv("container-rollback").ok().all
+    assert shop.moving() == first
+    elsewhere.inv("container-rollback").fails(2, "v1.0.0 is the first release")
+    told = json.loads(elsewhere.inv("container-rollback", "--to", "1.2.0", "--json").ok().out)
+    assert shop.moving() == third
+    assert {one["service"]: (one["old"], one["new"]) for one in told["moved"]} == {
+        name: (first[name], third[name]) for name in SERVICES
+    }
+    assert "Nothing to do" in elsewhere.inv("container-rollback", "--to", "v1.2.0").ok().out
+    elsewhere.inv("container-rollback", "--to", "9").fails(2, "there is no release '9'", "v1.2.0, v1.1.0, v1.0.0")
+    assert shop.moving() == third
+    elsewhere.inv("container-rollback", "--to", "v1.1.0", "--services", "two").ok()
+    assert shop.moving() == {"one": third["one"], "two": second["two"]}
+    assert {name: found["v1.2.0"] for name, found in shop.tags().items()} == third
+    elsewhere.inv("container-rollback", "--to", "v1.2.0").ok()
+    assert shop.moving() == third
+
+
+def test_a_release_after_a_rollback_goes_forward(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second")
+    shop.inv("container-rollback").ok()
+    assert shop.moving() == first
+    assert released(shop, "1.2.0", two="third")["one"] == second["one"]
+    assert shop.records()["v1.2.0"]["before"] == {"latest": first}
+    shop.inv("container-rollback").ok()
+    assert shop.moving() == second
+
+
+def test_a_release_is_signed_and_only_what_is_signed_is_gone_back_to(
+    shop: Shop, every_key: tuple[Keys, Keys], tmp_path: Path
+) -> None:
+    ours, theirs = map(shops.signed, every_key)
+    trusting = {"INVOKE_CONTAINER_VERIFY_KEY": str(every_key[0].public), "PATH": ours["PATH"]}
+    said = shop.push(*SIGNING, "--platforms", BOTH, **ours).ok().all
+    assert "2 images, by the key sha256:" in said
+    first = shop.moving()
+    record = shop.records()["v1.0.0"]
+    assert record["signer"].startswith("the key sha256:")
+    shop.state("1.1.0", one="second", two="second")
+    shop.push(*QUICK).ok()
+    shop.state("1.2.0", one="third", two="third")
+    shop.push(*SIGNING, **theirs).ok()
+    third = shop.moving()
+    elsewhere = shop.clone(tmp_path / "elsewhere")
+    elsewhere.inv("container-rollback", **trusting).fails(8, "is not signed")
+    assert shop.moving() == third
+    elsewhere.inv("container-rollback", "--to", "v1.0.0").fails(
+        8, "nothing here says whether that counts", "verify_key"
+    )
+    assert shop.moving() == third
+    began = time.monotonic()
+    elsewhere.inv("container-rollback", "--to", "v1.0.0", **trusting).ok()
+    assert time.monotonic() - began < 5 * len(SERVICES)
+    assert shop.moving() == first
+    elsewhere.inv("container-rollback", "--to", "v1.2.0", **trusting).fails(8, "is signed, but not by the key")
+    assert shop.moving() == first
+    said = elsewhere.inv("container-releases", COLUMNS="200").ok().out
+    assert record["signer"] in said
+    assert "nobody" in said
+
+
+def test_a_record_that_was_changed_is_not_gone_back_to(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
+    """Its images are signed, and so was the record once; whoever may push has put another in its place."""
+    ours = shops.signed(every_key[0])
+    shop.push(*SIGNING, **ours).ok()
+    shop.state("1.1.0", one="second", two="second")
+    shop.push(*SIGNING, **ours).ok()
+    second = shop.moving()
+    registry, place = shop.behind.split("/")
+    forged = dict(shop.record("v1.0.0"))
+    forged["services"] = {"one": forged["services"]["one"]}
+    content = json.dumps(forged).encode()
+    Registry(registry).push_file(
+        f"{place}/releases:v1.0.0", content, "application/vnd.container-tasks.release.v1+json", "release"
+    )
+    shop.inv("container-rollback", **ours).fails(8, "releases@sha256:", "is not signed")
+    assert shop.moving() == second
+
+
+def test_without_a_version_among_its_tags_a_release_is_called_by_its_commit(shop: Shop) -> None:
+    shop.push(*QUICK, "--tags", "edge,nightly").ok()
+    assert set(shop.tags()["one"]) == {"edge", "nightly"}
+    name = f"1.0.0-g{head(shop)[:12]}"
+    assert list(shop.records()) == [name]
+    assert shop.listed()[name]["current"] is True
+
+
+def test_a_fourth_service_is_a_folder(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    for part in ("Dockerfile", "word", "seed"):
+        text = (shop.repo.root / f"services/one/{part}").read_text(encoding="utf-8")
+        shop.repo.write(f"services/three/{part}", text.replace("services/one", "services/three"))
+    second = released(shop, "1.1.0", one="second")
+    assert tags(shop.behind, "three").keys() == {"v1.1.0", "latest"}
+    shop.inv("container-rollback").ok()
+    assert shop.moving() == first
+    assert tags(shop.behind, "three").keys() == {"v1.1.0", "latest"}  # the release before has none of it
+    shop.inv("container-rollback", "--to", "v1.0.0", "--services", "three").fails(2, "three is not in the release")
+    shop.inv("container-rollback", "--to", "v1.1.0").ok()
+    assert shop.moving() == second
