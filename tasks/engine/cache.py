@@ -8,3 +8,13 @@ def home() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("container-tasks", appauthor=False)
+
+
+def folder(name: str) -> Path | None:
+    """Return a folder of it, made where it is not there; None where it cannot be."""
+    path = home() / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return path

@@ -4,6 +4,8 @@ import contextlib
 import os
 import shlex
 import subprocess
+import sys
+import threading
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from ..errors import EngineError
 
 _CHUNK = 1 << 16
+_LAST = 19  # the nicest that a thread can be
 _WORDS = 12  # of a command that an error shows
 
 
@@ -175,3 +178,10 @@ def spawn_daemon(*argv: str | Path, log: Path, env: Mapping[str, str] | None = N
             )
     except (OSError, subprocess.CalledProcessError) as error:
         raise EngineError(f"{words[0]} could not be started: {error}", hint=f"what it said is in {log}") from error
+
+
+def give_way() -> None:
+    """Let everything else come before this thread, where a thread can be told so: on Linux."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)

@@ -5,15 +5,18 @@ letters, and cut where it would be too much for a page.
 """
 
 import base64
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ..engine.cache import folder
 from ..plan import growth, lastrun, timeline
 from ..plan.printable import spelled
 from . import style
@@ -51,8 +54,16 @@ def render(record: Mapping[str, Any]) -> str:
 
 @cache
 def load() -> "Template":
-    """Return the page's template, compiled: that takes ten times as long as a page."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    """Return the page's template, compiled: that takes ten times as long as a page, so what comes of it is kept."""
+    kept = folder("templates")
+    if kept is not None:
+        with contextlib.suppress(OSError):  # no room: then it is compiled each time
+            return _compiled(kept)
+    return _compiled(None)
+
+
+def _compiled(kept: Path | None) -> "Template":
+    from jinja2 import Environment, FileSystemBytecodeCache, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
     def shown(value: object) -> object:
@@ -60,6 +71,7 @@ def load() -> "Template":
 
     made = Environment(
         loader=FunctionLoader(_text),
+        bytecode_cache=None if kept is None else FileSystemBytecodeCache(str(kept)),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Thread
 
+from ..engine.process import give_way
 from ..plan.failures import Failure
 from ..plan.outcomes import Outcome, State
 from . import grid, style
@@ -25,6 +26,7 @@ def at_hand() -> Iterator[None]:
 
 
 def _load() -> None:
+    give_way()  # to the compilers, which are what is waited for
     grid.load()
     from . import page
 
