@@ -120,18 +120,24 @@ def _run(run: Run, recording: Recording) -> None:
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
     style.say(table.summary(ordered, recording.seconds))
+    if run.shipment is not None:  # what a file has changed under may hold anything
+        run.shipment.hold(run, [one for one in ordered if one.service not in moved])
     if interrupted is not None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
     if run.shipment is not None:
-        if moved:
-            raise PushError(
-                f"files of {', '.join(moved)} changed while it was pushed: its image may hold either state, so no tag "
-                "has moved",
-                hint=f"inv container-push --no-cache --services {','.join(moved)}",
-            )
+        _raise_moved(moved)
         run.shipment.finish(run, recording, ordered)
     style.say(_next_command(run))
+
+
+def _raise_moved(moved: "Sequence[str]") -> None:
+    if moved:
+        raise PushError(
+            f"files of {', '.join(moved)} changed while it was pushed: its image may hold either state, so no tag "
+            "has moved",
+            hint=f"inv container-push --no-cache --services {','.join(moved)}",
+        )
 
 
 def _plan(drawn: "Draft", services: "Collection[str]") -> "Plan":
