@@ -14,14 +14,16 @@ ENDS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIG
 @pytest.mark.parametrize(("word", "number"), ENDS.items(), ids=ENDS)
 def test_each_ends_what_is_being_done_in_order(word: str, number: signal.Signals) -> None:
     before, left = signal.getsignal(number), []
-    with (
-        pytest.raises(Interrupted, match=f"stopped by {word}; no tag has moved\nhint: again"),
-        ending("no tag has moved", "again"),
-    ):
-        try:
-            signal.raise_signal(number)
-        finally:
-            left.append("in order")
+
+    def work() -> None:
+        with ending("no tag has moved", "again"):
+            try:
+                signal.raise_signal(number)
+            finally:
+                left.append("in order")
+
+    with pytest.raises(Interrupted, match=f"stopped by {word}; no tag has moved\nhint: again"):
+        work()
     assert left == ["in order"]
     assert signal.getsignal(number) is before
 
