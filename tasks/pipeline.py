@@ -1,6 +1,7 @@
 """The one flow behind build and push: settings and services, plan, definition, engine, report."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from . import demands, keeping
 from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import api, records, trust, workspace
+from .engine.interrupts import ending
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.fingerprint import FINGERPRINT_LABEL
@@ -25,6 +27,7 @@ from .shelf import shelve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from .draft import Draft
     from .plan.targets import Plan, Target
@@ -60,9 +63,16 @@ def run(
         if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
             drawn = drawn.on_classic()
         outline = drawn.outline()
-        with recorded(Recording(settings, outline)) as recording:
+        with recorded(Recording(settings, outline)) as recording, _stoppable(shipment):
             _run(Run(settings, repository, drawn, outline, engine, shipment), recording)
         return recording.content
+
+
+def _stoppable(shipment: "Shipment | None") -> "AbstractContextManager[None]":
+    """Let a release say how to go on, whatever ends it: it waits for registries where a build would not."""
+    if shipment is None:
+        return nullcontext()
+    return ending("inv container-releases shows how far it came", "inv container-push goes on where this ended")
 
 
 def _is_engine(settings: "Settings", output: Output) -> bool:

@@ -171,7 +171,8 @@ def read_all(registry: "Distribution") -> tuple[Release, ...]:
     Raises PushError as ``read`` does.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda tag: read(registry, tag), registry.tags(plan.REPOSITORY))
+        tags = filter(plan.may_be_name, registry.tags(plan.REPOSITORY))
+        found = pool.map(lambda tag: read(registry, tag), tags)
         return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
 
 

@@ -76,7 +76,9 @@ def ending(state: str, hint: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped by {_word(received[-1] if received else signal.SIGINT)}; {state}", hint=hint) from None
+        raise Interrupted(
+            f"stopped by {_word(received[-1] if received else signal.SIGINT)}; {state}", hint=hint
+        ) from None
     except Interrupted as error:
         if error.hint is not None:
             raise
