@@ -1,6 +1,7 @@
 """The one flow behind build and push: settings and services, plan, definition, engine, report."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from . import demands, keeping
 from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import api, records, trust, workspace
+from .engine.interrupts import ending
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.fingerprint import FINGERPRINT_LABEL
@@ -25,6 +27,7 @@ from .shelf import shelve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from .draft import Draft
     from .plan.targets import Plan, Target
@@ -60,9 +63,16 @@ def run(
         if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
             drawn = drawn.on_classic()
         outline = drawn.outline()
-        with recorded(Recording(settings, outline)) as recording:
+        with recorded(Recording(settings, outline)) as recording, _stoppable(shipment):
             _run(Run(settings, repository, drawn, outline, engine, shipment), recording)
         return recording.content
+
+
+def _stoppable(shipment: "Shipment | None") -> "AbstractContextManager[None]":
+    """Let a release say how to go on, whatever ends it: it waits for registries where a build would not."""
+    if shipment is None:
+        return nullcontext()
+    return ending("inv container-releases shows how far it came", "inv container-push goes on where this ended")
 
 
 def _is_engine(settings: "Settings", output: Output) -> bool:
@@ -120,18 +130,24 @@ def _run(run: Run, recording: Recording) -> None:
     ordered = list(outcomes.values())
     table.show(ordered, {service.name: service.budget for service in run.settings.services if service.budget})
     style.say(table.summary(ordered, recording.seconds))
+    if run.shipment is not None:  # what a file has changed under may hold anything
+        run.shipment.hold(run, [one for one in ordered if one.service not in moved])
     if interrupted is not None:
         raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
     _raise_failed(ordered, run)
     if run.shipment is not None:
-        if moved:
-            raise PushError(
-                f"files of {', '.join(moved)} changed while it was pushed: its image may hold either state, so no tag "
-                "has moved",
-                hint=f"inv container-push --no-cache --services {','.join(moved)}",
-            )
+        _raise_moved(moved)
         run.shipment.finish(run, recording, ordered)
     style.say(_next_command(run))
+
+
+def _raise_moved(moved: "Sequence[str]") -> None:
+    if moved:
+        raise PushError(
+            f"files of {', '.join(moved)} changed while it was pushed: its image may hold either state, so no tag "
+            "has moved",
+            hint=f"inv container-push --no-cache --services {','.join(moved)}",
+        )
 
 
 def _plan(drawn: "Draft", services: "Collection[str]") -> "Plan":

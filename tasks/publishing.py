@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8  # requests
 _EMPTY = b"{}"
 _NAMED = 5  # tags that an error names one by one
+_UNMOVED = "no tag that anybody follows has moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def publish(
         _set(registry, [move for move in fixed if move.needed], interrupts)
         whole = _merged(release, held)
         if held is None or held.digests != whole.digests or (whole.signer and not held.signer):
-            whole = write(registry, whole, sign)
+            whole = _written(registry, whole, sign, interrupts)
         else:
             whole = held
         _stop(interrupts, f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones")
@@ -106,7 +107,7 @@ def move_all(registry: "Distribution", moves: Sequence[Move], interrupts: Interr
         raise kind(
             f"{reason}; new, and not taken back: {_named(registry, stuck)}", hint=f"{mend} makes the others new, too"
         ) from error
-    raise kind(f"{reason}; no tag that anybody follows has moved", hint=f"{mend} goes on where this ended") from error
+    raise kind(f"{reason}; {_UNMOVED}", hint=f"{mend} goes on where this ended") from error
 
 
 def _taken_back(registry: "Distribution", moves: Sequence[Move]) -> list[Move]:
@@ -153,6 +154,16 @@ def write(registry: "Distribution", release: Release, sign: Callable[[str], obje
     return replace(release, digest=manifest.digest)
 
 
+def _written(
+    registry: "Distribution", release: Release, sign: Callable[[str], object], interrupts: Interrupts
+) -> Release:
+    try:
+        return write(registry, release, sign)
+    except TaskError:
+        _stop(interrupts, _UNMOVED)  # Ctrl-C at a terminal ends cosign as well
+        raise
+
+
 def read(registry: "Distribution", name: str) -> Release | None:
     """Return the release that a tag of the records' repository names; None where it names none.
 
@@ -172,7 +183,8 @@ def read_all(registry: "Distribution") -> tuple[Release, ...]:
     Raises PushError as ``read`` does.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda tag: read(registry, tag), registry.tags(plan.REPOSITORY))
+        tags = filter(plan.may_be_name, registry.tags(plan.REPOSITORY))
+        found = pool.map(lambda tag: read(registry, tag), tags)
         return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
 
 
@@ -207,7 +219,7 @@ def _set(registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts
             f"{error.reason}; {len(done)} of {len(moves)} version tags are set, which nobody follows yet",
             hint="the same command goes on where this ended: inv container-push",
         ) from error
-    _stop(interrupts, "no tag that anybody follows has moved")
+    _stop(interrupts, _UNMOVED)
 
 
 def _stop(interrupts: Interrupts, state: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import gates, ports, publishing
+from .engine.interrupts import ending
 from .errors import ConfigError
 from .plan import release as plan
 from .report import release as report
@@ -48,9 +49,10 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
                 f"the release {release.name} has no tag that moves: nobody follows one",
                 hint="container.tags gives images a tag such as latest",
             )
-        gates.require_signed(settings, release, f"{settings.registry}/{plan.REPOSITORY}")
-        there = publishing.look(registry, release.digests, release.moving)
         mend = f"inv container-rollback --to {release.name}"
+        with ending("no tag has moved", mend):
+            gates.require_signed(settings, release, f"{settings.registry}/{plan.REPOSITORY}")
+            there = publishing.look(registry, release.digests, release.moving)
         moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
         with publishing.heeding(registry) as interrupts:
             publishing.move_all(registry, moves, interrupts, mend=mend)

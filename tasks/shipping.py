@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import gates, ports, publishing
 from .engine import git, records
+from .engine.interrupts import ending
 from .engine.retries import PassingError
 from .errors import Interrupted, PushError
 from .plan import release as plan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 STAGED = "staged.json"
 """What an unfinished release has in the registry already, by service: a further try does not do it again."""
 _AT_ONCE = 8  # requests
+_UNMOVED, _GOES_ON = "no tag has moved", "inv container-push goes on where this ended"
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Shipment:
         Raises a TaskError of the kind of the gate that failed, and PushError.
         """
         members = tuple(self._member(run, outcome) for outcome in outcomes)
-        staged = self._keep(run, members)
+        staged = self.hold(run, outcomes)
         said: dict[str, Any] = {"gates": []}
         recording.release = said
 
@@ -115,12 +117,12 @@ class Shipment:
         style.say(f"Gates of {len(members)} images, before any tag moves:")
         proved = set(staged["proved"])
         try:
-            signer = self.gates.pass_all(run, members, say, proved)
+            with ending(_UNMOVED, _GOES_ON):
+                signer = self.gates.pass_all(run, members, say, proved)
+                release = self._release(run, members, signer)
         finally:
             records.write_file(run.settings.root, STAGED, dumps({**staged, "proved": sorted(proved)}))
-        done = publishing.publish(
-            self.registry, self._release(run, members, signer), self.gates.sign_record, held=self._held
-        )
+        done = publishing.publish(self.registry, release, self.gates.sign_record, held=self._held)
         said |= report.answer(done.release, done.moved)
         records.remove_files(run.settings.root, STAGED)
         report.show(done.release, done.moved, run.settings.registry)
@@ -213,14 +215,17 @@ class Shipment:
         there = self._there.get((service, tag))
         return None if there is None else there.digest
 
-    def _keep(self, run: "Run", members: Iterable[plan.Member]) -> dict[str, Any]:
-        """Keep what is in the registry without a tag, for the next try; return that, with what was proved."""
+    def hold(self, run: "Run", outcomes: "Iterable[Outcome]") -> dict[str, Any]:
+        """Keep what is in the registry without a tag, for the next try; return that, with what was proved.
+
+        Raises ConfigError where it cannot be kept.
+        """
         before = records.read_file(run.settings.root, STAGED) or {}
         proved = before.get("proved")
         content = {
             "registry": run.settings.registry,
             "commit": self.commit,
-            "digests": {member.service: member.digest for member in members},
+            "digests": {one.service: one.digest for one in outcomes if one.ready and one.digest is not None},
             "proved": [one for one in proved if isinstance(one, str)] if isinstance(proved, list) else [],
         }
         records.write_file(run.settings.root, STAGED, dumps(content))

@@ -52,9 +52,9 @@ def cosign(version: str) -> Cosign:
     return Cosign(str(unpacked(BUNDLES[version], "usr/bin/cosign")))
 
 
-def make_keys(folder: Path, name: str) -> Keys:
-    """Make a key pair."""
-    password = f"{name}-{uuid.uuid4().hex}"
+def make_keys(folder: Path, name: str, password: str = "") -> Keys:
+    """Make a key pair, with a password that nobody knows unless one is given."""
+    password = password or f"{name}-{uuid.uuid4().hex}"
     subprocess.run(
         [cosign("2").path, "generate-key-pair", "--output-key-prefix", name],
         cwd=folder,

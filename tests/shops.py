@@ -103,12 +103,13 @@ class Shop:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # a terminal sends Ctrl-C to all of a group
         )
         try:
             yield child
         finally:
             if child.poll() is None:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)
                 child.communicate()
 
 
@@ -139,13 +140,17 @@ def own_cache(folder: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(folder)}
 
 
+def path() -> str:
+    """Return PATH with cosign in it."""
+    return f"{Path(cosigns.cosign('2').path).parent}:{os.environ['PATH']}"
+
+
 def signed(keys: Keys) -> dict[str, str]:
     """Return the environment of one who signs with a key."""
-    path = Path(cosigns.cosign("2").path).parent
     return {
         "INVOKE_CONTAINER_SIGN_KEY": str(keys.private),
         "COSIGN_PASSWORD": keys.password,
-        "PATH": f"{path}:{os.environ['PATH']}",
+        "PATH": path(),
     }
 
 
@@ -163,10 +168,16 @@ def at(method: str, then: Callable[[], object], *, times: int = 1) -> Fault:
 
 
 def ending(spoilt: Faulty, method: str, path: str, child: "subprocess.Popen[str]", number: signal.Signals) -> None:
-    """Send a signal when a request comes, and hold the answer back until it has been heard."""
+    """Send a signal when a request comes, and hold the answer back until it has been heard.
+
+    Ctrl-C reaches every process that the task has started, as at a terminal.
+    """
 
     def end() -> None:
-        os.kill(child.pid, number)
+        if number is signal.SIGINT:
+            os.killpg(child.pid, number)
+        else:
+            os.kill(child.pid, number)
         time.sleep(1)
 
     spoilt.at(path, at(method, end))

@@ -17,6 +17,7 @@ REPOSITORY = "releases"
 """Below the registry's path, where the records lie."""
 ARTIFACT = "application/vnd.container-tasks.release.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
+_SIGNATURES = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -116,6 +117,11 @@ def _without_v(text: str) -> str:
 def name_of(fixed: Sequence[str], version: str, commit: str) -> str:
     """Return what a release's record is called: its version's tag, or, where none is among its tags, its commit."""
     return fixed[0] if fixed else f"{version}-g{commit[:12]}"
+
+
+def may_be_name(tag: str) -> bool:
+    """Whether a tag beside the records may be one's name: cosign keeps signatures under tags of its own."""
+    return _SIGNATURES.fullmatch(tag) is None
 
 
 def artifact(release: Release, config: str, layer: str, *, size: int) -> bytes:

@@ -94,9 +94,11 @@ def test_the_list_says_what_is_current(shop: Shop) -> None:
     first, second = released(shop, "1.0.0"), released(shop, "1.1.0", one="second", two="second")
     assert {name: one["current"] for name, one in shop.listed().items()} == {"v1.1.0": True, "v1.0.0": False}
     lines = shop.inv("container-releases", COLUMNS="160").ok().out.splitlines()
-    assert re.match(r"v1\.1\.0 +current +2 +\d{4}-", lines[1]), lines
-    assert re.match(r"v1\.0\.0 +2 +\d{4}-", lines[2]), lines
-    assert sorted(line.split("@")[1] for line in lines if "@" in line) == sorted(second.values())
+    rows = [line.split() for line in lines[1:]]
+    assert rows[0][:4] == ["v1.1.0", "current", "one", second["one"][:19]]
+    assert rows[1] == ["two", second["two"][:19]]
+    assert rows[2][:3] == ["v1.0.0", "one", first["one"][:19]]
+    assert rows[3] == ["two", first["two"][:19]]
     registry, place = shop.behind.split("/")
     Registry(registry).tag(f"{place}/one", first["one"], "latest")
     assert {name: one["current"] for name, one in shop.listed().items()} == {"v1.1.0": False, "v1.0.0": False}
@@ -142,7 +144,8 @@ def test_a_release_after_a_rollback_goes_forward(shop: Shop) -> None:
     second = released(shop, "1.1.0", one="second")
     shop.inv("container-rollback").ok()
     assert shop.moving() == first
-    assert released(shop, "1.2.0", two="third")["one"] == second["one"]
+    third = released(shop, "1.2.0", two="third")
+    assert set(third.values()).isdisjoint(first.values())
     assert shop.records()["v1.2.0"]["before"] == {"latest": first}
     shop.inv("container-rollback").ok()
     assert shop.moving() == second
@@ -176,8 +179,9 @@ def test_a_release_is_signed_and_only_what_is_signed_is_gone_back_to(
     assert shop.moving() == first
     elsewhere.inv("container-rollback", "--to", "v1.2.0", **trusting).fails(8, "is signed, but not by the key")
     assert shop.moving() == first
+    assert elsewhere.listed()["v1.0.0"]["signer"] == record["signer"]
     said = elsewhere.inv("container-releases", COLUMNS="200").ok().out
-    assert record["signer"] in said
+    assert record["signer"][:24] in said
     assert "nobody" in said
 
 

@@ -2,8 +2,6 @@
 
 import base64
 import gzip
-import json
-import os
 import subprocess
 import threading
 import zlib
@@ -15,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tasks.engine import cache
-from tests import faulty
+from tests import advisories, cosigns, faulty, shops
 from tests.faulty import Faulty
-from tests.support import Repo, docker
+from tests.oci import Registry
+from tests.support import BUILDER, Repo, client, docker
 
 pytestmark = pytest.mark.docker
 
@@ -94,18 +93,13 @@ def spoilt(registry: str) -> Iterator[Faulty]:
 
 
 @pytest.fixture
-def planted(tiny: Repo, spoilt: Faulty, tmp_path: Path) -> dict[str, str]:
+def planted(tiny: Repo, spoilt: Faulty, tmp_path: Path, builder: str, trivy: Path) -> dict[str, str]:
     """A repository and an environment with a secret in every place that one can come from."""
-    login = base64.b64encode(f"{USER}:{SECRETS['the login of a registry']}".encode()).decode()
     proxy = f"http://{USER}:{SECRETS['the address of a proxy']}@proxy.invalid:3128"
-    client = tmp_path / "client"
-    client.mkdir()
-    (client / "cli-plugins").symlink_to(
-        Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
-    )
     proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy, "noProxy": "localhost,127.0.0.1"}}
-    config = {"auths": {spoilt.address: {"auth": login}}, "proxies": proxies}
-    (client / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    login = (USER, SECRETS["the login of a registry"])
+    keys = cosigns.make_keys(tmp_path, "ours", SECRETS["cosign's password"])
+    advisories.push(Registry(spoilt.behind), "db:2")
     authorities = Path("/etc/ssl/certs/ca-certificates.crt").read_text(encoding="utf-8")
     (tmp_path / "authorities.pem").write_text(f"# {SECRETS['a build secret']}\n{authorities}", encoding="utf-8")
     tiny.service(
@@ -114,18 +108,22 @@ def planted(tiny: Repo, spoilt: Faulty, tmp_path: Path) -> dict[str, str]:
         "ARG REVISION",
         "LABEL org.opencontainers.image.revision=$REVISION",
         "RUN --mount=type=secret,id=ca,target=/ca wc -l /ca",
+        "USER 1000",
     )
     tiny.service("bad", "RUN --mount=type=secret,id=ca env && false")
     tiny.write(
         "invoke.yaml",
-        f"container:\n  project: tiny\n  registry: {spoilt.address}/team\n  ca: {tmp_path / 'authorities.pem'}\n",
+        f"container:\n  project: tiny\n  registry: {spoilt.address}/team\n  ca: {tmp_path / 'authorities.pem'}\n"
+        f"  sign_key: {keys.private}\n  scan_db: {spoilt.address}/db:2\n",
     )
     tiny.write(".gitignore", ".container/\n")
     tiny.commit()
     remote = f"https://{USER}:{SECRETS['the address of a git remote']}@git.invalid/team/tiny.git"
     subprocess.run(["git", "-C", tiny.root, "remote", "add", "origin", remote], check=True)
     return {
-        "DOCKER_CONFIG": str(client),
+        **client(tmp_path / "client", {spoilt.address: login}, proxies=proxies),
+        **shops.own_cache(tmp_path / "cache"),
+        "PATH": f"{trivy.parent}:{shops.path()}",
         "HTTP_PROXY": proxy,
         "HTTPS_PROXY": proxy,
         "http_proxy": proxy,
@@ -138,6 +136,7 @@ def planted(tiny: Repo, spoilt: Faulty, tmp_path: Path) -> dict[str, str]:
     }
 
 
+PUSHED = ("container-push", "--services", "one", "--skip", "verify", "--builder", BUILDER, "--progress", "plain")
 RUNS = (
     ("container-build",),
     ("container-build", "--services", "one", "--progress", "plain", "--force"),
@@ -149,9 +148,18 @@ RUNS = (
     ("container-stop",),
     ("container-verify", "--services", "one"),
     ("container-report",),
-    ("container-push", "--services", "one"),
+    ("container-scan", "--services", "one", "--local"),
+    PUSHED,
+    ("container-push", "--skip", "verify", "--builder", BUILDER),
+    ("container-scan", "--services", "one", "--json"),
+    ("container-sbom", "--service", "one"),
+    ("container-releases",),
+    ("container-releases", "--json"),
+    ("container-rollback", "--to", "v1.2.3"),
     ("container-build", "--services", "one", "--reuse", "--force"),
 )
+
+MUST = ("container-scan", "container-sbom", "container-releases", "container-rollback", "container-verify")
 
 
 def test_no_secret_is_found_in_anything_that_is_written_shown_started_or_published(
@@ -163,7 +171,8 @@ def test_no_secret_is_found_in_anything_that_is_written_shown_started_or_publish
         for words in RUNS:
             shown[" ".join(words)] = tiny.inv(*words, env=planted)
     failing = {words: done.all for words, done in shown.items() if done.code and "bad" not in done.all}
-    assert shown["container-push --services one"].code == 0, shown["container-push --services one"].all
+    for words in (PUSHED, *(run for run in RUNS if run[0] in MUST)):
+        assert shown[" ".join(words)].code == 0, shown[" ".join(words)].all
     assert shown["container-build"].code == 4, shown["container-build"].all
     assert {words: names for words, done in shown.items() if (names := found(done.all.encode()))} == {}, failing
     assert {line.replace(b"\0", b" "): names for line in processes.seen if (names := found(line))} == {}
@@ -172,15 +181,21 @@ def test_no_secret_is_found_in_anything_that_is_written_shown_started_or_publish
     # Builds are given a copy of the authorities, which the next run writes anew.
     assert records in ({}, {str(tiny.root / ".container/ca.pem"): ["a build secret"]})
     assert found_below(cache.home() / "logs") == {}
+    assert found_below(tmp_path / "cache") == {}
 
 
 def test_no_secret_is_found_in_what_a_push_publishes(
     tiny: Repo, spoilt: Faulty, planted: dict[str, str], tmp_path: Path
 ) -> None:
-    tiny.inv("container-push", "--services", "one", env=planted).ok()
+    tiny.inv(*PUSHED, env=planted).ok()
     published = [path for path in (tmp_path / "registry").rglob("data") if path.is_file()]
     assert len(published) > 3
-    assert any(b"slsa.dev/provenance" in path.read_bytes() for path in published)
+    texts = [path.read_bytes() for path in published]
+    for kind in (
+        *(b"slsa.dev/provenance", b"cosign container image signature", b"application/vnd.in-toto+json"),
+        b'"signer": "the key sha256:',
+    ):
+        assert any(kind in text for text in texts), kind
     assert found_below(tmp_path / "registry") == {}
     tiny.inv("container-build", "--services", "one", "--force", env=planted).ok()
     image = f"{spoilt.address}/team/one:latest"

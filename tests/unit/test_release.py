@@ -58,6 +58,11 @@ def test_a_release_without_a_version_s_tag_is_called_by_its_commit() -> None:
     assert plan.name_of(("v1.2.3",), "1.2.3", "0123456789abcdef") == "v1.2.3"
 
 
+def test_the_tags_of_signatures_name_no_record() -> None:
+    assert all(map(plan.may_be_name, ("v1.2.3", "1.2.3-g0123456789ab", "sha256-x")))
+    assert not any(plan.may_be_name(f"sha256-{'a' * 64}{ending}") for ending in ("", ".sig", ".att"))
+
+
 def test_a_record_is_read_as_it_was_written() -> None:
     assert plan.loads(RELEASE.dumps(), digest=C, place="x") == replace(RELEASE, digest=C)
 
