@@ -48,6 +48,19 @@ class Gates:
             return None
         return self._sign(run, members, say)
 
+    def refusal(self, reference: str) -> str:
+        """Return why an image that the registry has may not be taken as one of ours; empty where it may.
+
+        Raises PushError where the registry is in the way.
+        """
+        if self.signers is None:
+            return ""
+        try:
+            self.signers.verifier.verify([reference])
+        except SignError as error:
+            return f"the image there {error.reason.removeprefix(reference).lstrip()}"
+        return ""
+
     def sign_record(self, reference: str) -> None:
         """Sign the record of a release, and see that it is signed.
 

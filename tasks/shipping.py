@@ -1,5 +1,6 @@
 """The flow behind container-push: untagged images, gates, signatures, and only then tags, of all services."""
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -64,9 +65,10 @@ class Shipment:
             for target in targets
         }
         self._look((service, one) for service, references in wanted.items() for one in references)
-        found = {
-            target.service: asked or self._verdict(run, target, wanted[target.service], fixed) for target in targets
-        }
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # each may ask who has signed
+            one = functools.partial(self._verdict, run, fixed=fixed, asked=asked)
+            verdicts = pool.map(lambda target: one(target, wanted[target.service]), targets)
+            found = dict(zip((target.service for target in targets), verdicts, strict=True))
         self._require_free(targets, fixed, found)
         return found
 
@@ -127,7 +129,17 @@ class Shipment:
         records.remove_files(run.settings.root, STAGED)
         report.show(done.release, done.moved, run.settings.registry)
 
-    def _verdict(self, run: "Run", target: "Target", references: Iterable[str], fixed: Collection[str]) -> Verdict:
+    def _verdict(
+        self,
+        run: "Run",
+        target: "Target",
+        references: Iterable[str],
+        *,
+        fixed: Collection[str],
+        asked: Verdict | None,
+    ) -> Verdict:
+        if asked is not None:
+            return asked
         fingerprints = run.draft.fingerprints(target.service)
         same_commit = self._held is not None and self._held.commit == self.commit
         because = ""
@@ -146,7 +158,11 @@ class Shipment:
             except Unusable as error:
                 because = because or str(error)
             else:
-                return Verdict(image=Stored(one.digest, {}))
+                # What lies under a tag may be anybody's, and would be signed: only our own digests are taken unseen.
+                why = "" if ":" in reference else self.gates.refusal(f"{target.repository}@{one.digest}")
+                if not why:
+                    return Verdict(image=Stored(one.digest, {}))
+                because = because or why
         return Verdict(because=(because or "the registry has no image of it",))
 
     def _require_free(self, targets: "Sequence[Target]", fixed: Sequence[str], found: Mapping[str, Verdict]) -> None:
@@ -156,7 +172,8 @@ class Shipment:
                 there = self._there.get((target.service, tag))
                 if there is not None and (image is None or image.id != there.digest):
                     raise PushError(
-                        f"{target.repository}:{tag} is released already, with other content ({there.digest[:19]}…)",
+                        f"{target.repository}:{tag} is released already, with other content ({there.digest[:19]}…): "
+                        f"{'; '.join(found[target.service].because) or 'its tags name different images'}",
                         hint="raise VERSION: the tag of a release is never moved",
                     )
 

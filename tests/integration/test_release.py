@@ -185,6 +185,18 @@ def test_a_release_is_signed_and_only_what_is_signed_is_gone_back_to(
     assert "nobody" in said
 
 
+def test_what_somebody_else_has_under_a_tag_is_not_signed_as_ours(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
+    """It has our fingerprint, which anybody can write: only what we have signed, or built just now, is taken."""
+    ours, theirs = map(shops.signed, every_key)
+    shop.push(*SIGNING, **theirs).ok()
+    foreign = shop.moving()
+    shop.push(*SIGNING, **ours).fails(5, "v1.0.0 is released already", "is signed, but not by the key")
+    assert shop.moving() == foreign
+    shop.state("1.1.0")
+    shop.push(*SIGNING, **ours).ok()
+    assert not set(shop.moving().values()) & set(foreign.values())
+
+
 def test_a_record_that_was_changed_is_not_gone_back_to(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
     """Its images are signed, and so was the record once; whoever may push has put another in its place."""
     ours = shops.signed(every_key[0])
