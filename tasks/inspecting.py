@@ -41,7 +41,7 @@ def scan(settings: "Settings", members: "Sequence[Member]") -> str:
         hint = "see inv container-scan; or --skip scan, which the release tells"
         raise ScanError(f"{len(found.bad)} of {len(found.verdicts)} not scanned: {next(iter(problems))}", hint=hint)
     if error is not None:
-        report.show(found, "what the registry has, without a tag so far")
+        report.show(found, "what the registry has, before any tag moves")
         error.record = report.answer(found, "the release")
         raise error
     return report.sentence(found)

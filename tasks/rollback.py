@@ -69,7 +69,7 @@ def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple
 
 
 def _before(listed: Sequence[report.Listed]) -> plan.Release:
-    """Return the release before the current one.
+    """Return the release before the current one, among those with a tag in common: others are of another channel.
 
     Raises ConfigError where there is none, or none is current as a whole.
     """
@@ -81,10 +81,15 @@ def _before(listed: Sequence[report.Listed]) -> plan.Release:
             "no release is current as a whole, so none is the one before",
             hint=f"name one: --to {listed[0].release.name}; inv container-releases lists them",
         )
-    older = [one for one in listed[current + 1 :] if one.release.digests != listed[current].release.digests]
+    now = listed[current].release
+    older = [
+        one.release
+        for one in listed[current + 1 :]
+        if one.release.digests != now.digests and set(one.release.moving) & set(now.moving)
+    ]
     if not older:
         raise ConfigError(
-            f"{listed[current].release.name} is the first release: there is none before it",
+            f"{now.name} is the first release: there is none before it",
             hint="inv container-releases lists them",
         )
-    return older[0].release
+    return older[0]

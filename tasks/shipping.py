@@ -12,7 +12,7 @@ from . import gates, ports, publishing
 from .engine import git, records
 from .engine.interrupts import ending
 from .engine.retries import PassingError
-from .errors import Interrupted, PushError
+from .errors import Interrupted, PushError, TaskError
 from .plan import release as plan
 from .plan import reuse
 from .plan.failures import Kind
@@ -122,6 +122,11 @@ class Shipment:
             with ending(_UNMOVED, _GOES_ON):
                 signer = self.gates.pass_all(run, members, say, proved)
                 release = self._release(run, members, signer)
+        except Interrupted:  # which says so itself
+            raise
+        except TaskError:
+            style.note(f"{_UNMOVED}, and what is in the registry is not built again: {_GOES_ON}")
+            raise
         finally:
             records.write_file(run.settings.root, STAGED, dumps({**staged, "proved": sorted(proved)}))
         done = publishing.publish(self.registry, release, self.gates.sign_record, held=self._held)

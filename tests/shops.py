@@ -110,6 +110,7 @@ class Shop:
         finally:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
+            if child.stdout is not None and not child.stdout.closed:
                 child.communicate()
 
 

@@ -100,7 +100,7 @@ def tokens(folder: Path) -> Iterator[Tokens]:
     subprocess.run([*words, *pair], check=True, capture_output=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (_Handler,), {"tokens": made}))
     server.daemon_threads = True
-    made.address = f"http://127.0.0.1:{server.server_port}"
+    made.address = f"http://localhost:{server.server_port}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield made

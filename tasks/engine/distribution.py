@@ -33,6 +33,7 @@ _SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer
 _WHOLE = 60.0  # seconds that one answer may take in all
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
 _PAGE = 1000  # tags asked for at once
+_LOGINS = 3  # requests: without a login, with another thread's token, with one of its own
 _UNAUTHORIZED, _NOT_FOUND, _CREATED, _ACCEPTED = 401, 404, 201, 202
 
 
@@ -191,9 +192,11 @@ class Distribution:
             raise PushError(f"{self._host} leads elsewhere: {address.partition('?')[0]}", hint="check --registry")
         headers = more.pop("headers", {})
         try:
-            answer = self._whole(method, address, headers={**headers, **self._logins.header(name)}, **more)
-            if answer.status_code == _UNAUTHORIZED and self._logins.renew(name, answer):
-                answer = self._whole(method, address, headers={**headers, **self._logins.header(name)}, **more)
+            for _ in range(_LOGINS):
+                said = self._logins.header(name)
+                answer = self._whole(method, address, headers={**headers, **said}, **more)
+                if answer.status_code != _UNAUTHORIZED or not self._logins.renew(name, answer, said):
+                    break
         except requests.RequestException as error:
             raise PassingError(f"{self._host} does not answer: {reason(error)}") from error
         if answer.ok or answer.status_code == _NOT_FOUND:

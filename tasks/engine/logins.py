@@ -41,16 +41,19 @@ class Logins:
         known = self._headers.get(name)
         return {} if known is None else {"Authorization": known}
 
-    def renew(self, name: str, answer: "Response") -> bool:
-        """Get what an answer of 401 asks for; whether there is anything to ask again with.
+    def renew(self, name: str, answer: "Response", sent: Mapping[str, str]) -> bool:
+        """Get what an answer of 401 asks for; whether there is anything else to ask with than what was ``sent``.
 
-        Raises PushError when the token service refuses.
+        Raises PushError when the token service is not one to be trusted.
         """
         from requests.utils import parse_dict_header
 
         challenge = answer.headers.get("www-authenticate", "")
         scheme, _, rest = challenge.partition(" ")
         with self._lock:
+            known = self._headers.get(name)
+            if known is not None and known != sent.get("Authorization"):
+                return True  # another thread has asked meanwhile
             if scheme.lower() == "basic":
                 said = self._basic()
             elif scheme.lower() == "bearer":
@@ -58,7 +61,7 @@ class Logins:
                 said = None if token is None else f"Bearer {token}"
             else:
                 said = None
-            if said is None or (scheme.lower() == "basic" and said == self._headers.get(name)):
+            if said is None or (scheme.lower() == "basic" and said == known):
                 return False  # it has been tried
             self._headers[name] = said
             return True

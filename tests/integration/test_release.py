@@ -223,6 +223,15 @@ def test_without_a_version_among_its_tags_a_release_is_called_by_its_commit(shop
     assert shop.listed()[name]["current"] is True
 
 
+def test_what_another_tag_was_moved_for_is_not_gone_back_to(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    shop.state("1.1.0", one="nightly", two="nightly")
+    shop.push(*QUICK, "--tags", "nightly").ok()
+    assert shop.moving() == first
+    shop.inv("container-rollback").fails(2, "is the first release: there is none before it")
+    assert {name: found["nightly"] for name, found in shop.tags().items()} != first
+
+
 def test_a_fourth_service_is_a_folder(shop: Shop) -> None:
     first = released(shop, "1.0.0")
     for part in ("Dockerfile", "word", "seed"):
