@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ConfigError, PushError
+from . import names
 
 SCHEMA = 1
 REPOSITORY = "releases"
@@ -162,24 +163,24 @@ def loads(content: bytes, *, digest: str, place: str) -> Release:
         if said["schema"] != SCHEMA:
             raise PushError(f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks")
         members = tuple(
-            Member(service=str(name), digest=_checked(one["digest"]), fingerprint=one.get("fingerprint"))
+            Member(service=_service(name), digest=_checked(one["digest"]), fingerprint=_text(one.get("fingerprint")))
             for name, one in said["services"].items()
         )
         return Release(
-            name=str(said["name"]),
+            name=_tag(said["name"]),
             project=str(said["project"]),
             version=str(said["version"]),
             commit=str(said["commit"]),
             created=str(said["created"]),
             platforms=tuple(map(str, said["platforms"])),
             members=members,
-            fixed=tuple(map(str, said["tags"]["fixed"])),
-            moving=tuple(map(str, said["tags"]["moving"])),
+            fixed=tuple(map(_tag, said["tags"]["fixed"])),
+            moving=tuple(map(_tag, said["tags"]["moving"])),
             before={
-                str(tag): {str(name): None if one is None else _checked(one) for name, one in old.items()}
+                _tag(tag): {_service(name): None if one is None else _checked(one) for name, one in old.items()}
                 for tag, old in said["before"].items()
             },
-            signer=None if said["signer"] is None else str(said["signer"]),
+            signer=_text(said["signer"]),
             digest=digest,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -187,6 +188,23 @@ def loads(content: bytes, *, digest: str, place: str) -> Release:
             f"{place} is no release record: {type(error).__name__} at {error}",
             hint="docker buildx imagetools inspect shows it",
         ) from None
+
+
+def _tag(text: object) -> str:
+    """Return what can be a tag: it becomes a part of addresses, and of commands that a person is told to type."""
+    if not isinstance(text, str) or not names.is_tag(text):
+        raise ValueError(f"{text!r} is no tag")
+    return text
+
+
+def _service(text: object) -> str:
+    if not isinstance(text, str) or not names.is_service(text):
+        raise ValueError(f"{text!r} is no service")
+    return text
+
+
+def _text(text: object) -> str | None:
+    return None if text is None else str(text)
 
 
 def _checked(digest: object) -> str:
@@ -221,8 +239,8 @@ def select(releases: Sequence[Release], wanted: str) -> Release:
     for release in releases:
         if wanted in {release.name, release.version} or f"v{wanted}" == release.name:
             return release
-    names = ", ".join(release.name for release in releases[:5]) or "none"
-    raise ConfigError(f"there is no release {wanted!r}", hint=f"inv container-releases lists them: {names}")
+    there = ", ".join(release.name for release in releases[:5]) or "none"
+    raise ConfigError(f"there is no release {wanted!r}", hint=f"inv container-releases lists them: {there}")
 
 
 def only(release: Release, services: Sequence[str]) -> Release:
