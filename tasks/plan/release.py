@@ -22,6 +22,10 @@ _SIGNATURES = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
+class DamagedError(PushError):
+    """What lies in a record's place is none that can be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One service's image in a release."""
@@ -156,12 +160,14 @@ def layer_of(manifest: bytes) -> str | None:
 def loads(content: bytes, *, digest: str, place: str) -> Release:
     """Read a record; ``place`` is where it lies, for errors.
 
-    Raises PushError for one that is damaged, or of a newer kind.
+    Raises DamagedError for one that is damaged, or of a newer kind.
     """
     try:
         said = json.loads(content)
         if said["schema"] != SCHEMA:
-            raise PushError(f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks")
+            raise DamagedError(
+                f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks"
+            )
         members = tuple(
             Member(service=_service(name), digest=_checked(one["digest"]), fingerprint=_text(one.get("fingerprint")))
             for name, one in said["services"].items()
@@ -184,7 +190,7 @@ def loads(content: bytes, *, digest: str, place: str) -> Release:
             digest=digest,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PushError(
+        raise DamagedError(
             f"{place} is no release record: {type(error).__name__} at {error}",
             hint="docker buildx imagetools inspect shows it",
         ) from None
