@@ -15,6 +15,7 @@ from .engine.interrupts import Interrupts
 from .errors import Interrupted, PushError, TaskError
 from .plan import release as plan
 from .plan.release import Move, Release
+from .report import style
 
 if TYPE_CHECKING:
     from .engine.distribution import Distribution
@@ -178,13 +179,21 @@ def read(registry: "Distribution", name: str) -> Release | None:
 
 
 def read_all(registry: "Distribution") -> tuple[Release, ...]:
-    """Return every release of a registry, the newest first.
+    """Return every release of a registry, the newest first; one that is damaged hides no other.
 
-    Raises PushError as ``read`` does.
+    Raises PushError where the registry does not say.
     """
+
+    def one(tag: str) -> Release | None:
+        try:
+            return read(registry, tag)
+        except plan.DamagedError as error:
+            style.note(error.reason)
+            return None
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         tags = filter(plan.may_be_name, registry.tags(plan.REPOSITORY))
-        found = pool.map(lambda tag: read(registry, tag), tags)
+        found = pool.map(one, tags)
         return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
 
 

@@ -81,9 +81,14 @@ def check_tags(tags: Sequence[str], *, source: str) -> tuple[str, ...]:
     Raises ConfigError for one that the specification does not allow.
     """
     for tag in tags:
-        if not re.fullmatch(TAG, tag):
+        if not is_tag(tag):
             raise ConfigError(f"{source}: {_shorten(tag)!r} cannot be a tag: {_why_no_tag(tag)}", hint=_tag_hint(tag))
     return tuple(dict.fromkeys(tags))
+
+
+def is_tag(text: str) -> bool:
+    """Whether the specification allows a tag."""
+    return re.fullmatch(TAG, text) is not None
 
 
 def _shorten(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ConfigError, PushError
+from . import names
 
 SCHEMA = 1
 REPOSITORY = "releases"
@@ -19,6 +20,10 @@ ARTIFACT = "application/vnd.container-tasks.release.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _SIGNATURES = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class DamagedError(PushError):
+    """What lies in a record's place is none that can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,38 +160,57 @@ def layer_of(manifest: bytes) -> str | None:
 def loads(content: bytes, *, digest: str, place: str) -> Release:
     """Read a record; ``place`` is where it lies, for errors.
 
-    Raises PushError for one that is damaged, or of a newer kind.
+    Raises DamagedError for one that is damaged, or of a newer kind.
     """
     try:
         said = json.loads(content)
         if said["schema"] != SCHEMA:
-            raise PushError(f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks")
+            raise DamagedError(
+                f"{place} is a release record of another kind ({said['schema']})", hint="use newer tasks"
+            )
         members = tuple(
-            Member(service=str(name), digest=_checked(one["digest"]), fingerprint=one.get("fingerprint"))
+            Member(service=_service(name), digest=_checked(one["digest"]), fingerprint=_text(one.get("fingerprint")))
             for name, one in said["services"].items()
         )
         return Release(
-            name=str(said["name"]),
+            name=_tag(said["name"]),
             project=str(said["project"]),
             version=str(said["version"]),
             commit=str(said["commit"]),
             created=str(said["created"]),
             platforms=tuple(map(str, said["platforms"])),
             members=members,
-            fixed=tuple(map(str, said["tags"]["fixed"])),
-            moving=tuple(map(str, said["tags"]["moving"])),
+            fixed=tuple(map(_tag, said["tags"]["fixed"])),
+            moving=tuple(map(_tag, said["tags"]["moving"])),
             before={
-                str(tag): {str(name): None if one is None else _checked(one) for name, one in old.items()}
+                _tag(tag): {_service(name): None if one is None else _checked(one) for name, one in old.items()}
                 for tag, old in said["before"].items()
             },
-            signer=None if said["signer"] is None else str(said["signer"]),
+            signer=_text(said["signer"]),
             digest=digest,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PushError(
+        raise DamagedError(
             f"{place} is no release record: {type(error).__name__} at {error}",
             hint="docker buildx imagetools inspect shows it",
         ) from None
+
+
+def _tag(text: object) -> str:
+    """Return what can be a tag: it becomes a part of addresses, and of commands that a person is told to type."""
+    if not isinstance(text, str) or not names.is_tag(text):
+        raise ValueError(f"{text!r} is no tag")
+    return text
+
+
+def _service(text: object) -> str:
+    if not isinstance(text, str) or not names.is_service(text):
+        raise ValueError(f"{text!r} is no service")
+    return text
+
+
+def _text(text: object) -> str | None:
+    return None if text is None else str(text)
 
 
 def _checked(digest: object) -> str:
@@ -221,8 +245,8 @@ def select(releases: Sequence[Release], wanted: str) -> Release:
     for release in releases:
         if wanted in {release.name, release.version} or f"v{wanted}" == release.name:
             return release
-    names = ", ".join(release.name for release in releases[:5]) or "none"
-    raise ConfigError(f"there is no release {wanted!r}", hint=f"inv container-releases lists them: {names}")
+    there = ", ".join(release.name for release in releases[:5]) or "none"
+    raise ConfigError(f"there is no release {wanted!r}", hint=f"inv container-releases lists them: {there}")
 
 
 def only(release: Release, services: Sequence[str]) -> Release:

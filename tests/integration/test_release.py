@@ -215,6 +215,23 @@ def test_a_record_that_was_changed_is_not_gone_back_to(shop: Shop, every_key: tu
     assert shop.moving() == second
 
 
+def test_a_damaged_record_hides_no_other(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second", two="second")
+    registry, place = shop.behind.split("/")
+    kind = "application/vnd.container-tasks.release.v1+json"
+    Registry(registry).push_file(f"{place}/releases:v0.9.0", b'{"schema": 1}', kind, "release")
+    Registry(registry).push_file(f"{place}/releases:other", b"{}", "text/plain", "something else")
+    said = shop.inv("container-rollback").ok().all
+    assert "note: " in said
+    assert f"{shop.address}/releases:v0.9.0 is no release record" in said
+    assert shop.moving() == first
+    shop.inv("container-rollback", "--to", "v0.9.0").fails(2, "there is no release 'v0.9.0'", "is no release record")
+    assert set(shop.listed()) == {"v1.0.0", "v1.1.0"}
+    shop.inv("container-rollback", "--to", "v1.1.0").ok()
+    assert shop.moving() == second
+
+
 def test_without_a_version_among_its_tags_a_release_is_called_by_its_commit(shop: Shop) -> None:
     shop.push(*QUICK, "--tags", "edge,nightly").ok()
     assert set(shop.tags()["one"]) == {"edge", "nightly"}
