@@ -11,6 +11,8 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = ("tests/property", "tests/faults/test_release.py")
+"""What tries more the longer it may take."""
 
 
 @task(name="lint", help={"fix": "Mend what can be mended."})
@@ -27,12 +29,12 @@ def lint(_c: Context, fix: bool = False) -> None:
     help={
         "unit": "Only what needs no engine.",
         "match": "Only tests whose names match, as pytest -k.",
-        "long": "Only the properties, with many more hostile values, others each time.",
+        "long": "Only the properties, with many more hostile values, and every fault at every request of a release.",
     },
 )
 def run_tests(_c: Context, unit: bool = False, match: str | None = None, long: bool = False) -> None:
     """Run the tests; those that need an engine are skipped without one, unless CONTAINER_TESTS_REQUIRED=1."""
-    folders = [*(["tests/unit"] if unit else []), *(["tests/property"] if long else [])]
+    folders = [*(["tests/unit"] if unit else []), *(LONG if long else ())]
     more = {"CONTAINER_TESTS_LONG": "1"} if long else {}
     _run("pytest", *folders, *([] if match is None else ["-k", match]), env=more)
 

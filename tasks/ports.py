@@ -24,7 +24,8 @@ _OWN_DRIVER = "docker"
 
 def registry(settings: "Settings") -> Distribution:
     """Return the door to the registry of the settings."""
-    return Distribution(settings.registry, retries(settings), trust.bundle(settings.ca, settings.root))
+    bundle = trust.bundle(settings.ca, settings.root)
+    return Distribution(settings.registry, retries(settings), bundle, seconds=float(settings.registry_timeout))
 
 
 def require_clean(root: Path) -> None:
@@ -58,7 +59,8 @@ def require_registry(settings: "Settings") -> None:
 
     Raises PushError when it does not.
     """
-    door.require(settings.registry, trust.bundle(settings.ca, settings.root))
+    bundle, seconds = trust.bundle(settings.ca, settings.root), min(door.TIMEOUT, float(settings.registry_timeout))
+    retries(settings).call(settings.registry, lambda: door.require(settings.registry, bundle, seconds=seconds))
 
 
 def retries(settings: "Settings") -> Retries:
@@ -81,10 +83,15 @@ def with_builder(settings: "Settings") -> "Settings":
     Raises ConfigError for a builder that was asked for and cannot, EngineError where none can be had.
     """
     from .engine import buildx
-    from .engine.machine import prepare, release_builder
+    from .engine.machine import release_builder
 
+    if settings.builder is not None and settings.builder in release_builder.existing(settings.project):
+        _ready(settings.builder, settings.project)  # one that has died comes back
+        return settings
     found = buildx.inspect(settings.builder)
     if found.driver != _OWN_DRIVER:
+        if found.name in release_builder.existing(settings.project):
+            _ready(found.name, settings.project)
         return settings
     if settings.builder is not None:
         raise ConfigError(
@@ -92,8 +99,14 @@ def with_builder(settings: "Settings") -> "Settings":
             hint="leave --builder out: one of our own is made; or inv container-setup --release-builder",
         )
     name = release_builder.default_name(settings.project)
-    with prepare.alone(lambda _: style.note("another set-up runs here; waiting for it")):
-        if name not in release_builder.existing(settings.project):
-            style.say(f"No builder here can push by digest, so one is made: {name}. The first time takes minutes.")
-        release_builder.ensure(name, project=settings.project)
+    _ready(name, settings.project)
     return replace(settings, builder=name)
+
+
+def _ready(name: str, project: str) -> None:
+    from .engine.machine import prepare, release_builder
+
+    with prepare.alone(lambda _: style.note("another set-up runs here; waiting for it")):
+        if name not in release_builder.existing(project):
+            style.say(f"No builder here can push by digest, so one is made: {name}. The first time takes minutes.")
+        release_builder.ensure(name, project=project)

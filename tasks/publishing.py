@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .engine.distribution import MANIFEST, Manifest
 from .engine.interrupts import Interrupts
+from .engine.retries import PassingError
 from .errors import Interrupted, PushError, TaskError
 from .plan import release as plan
 from .plan.release import Move, Release
@@ -108,7 +109,8 @@ def move_all(registry: "Distribution", moves: Sequence[Move], interrupts: Interr
         raise kind(
             f"{reason}; new, and not taken back: {_named(registry, stuck)}", hint=f"{mend} makes the others new, too"
         ) from error
-    raise kind(f"{reason}; {_UNMOVED}", hint=f"{mend} goes on where this ended") from error
+    hint = _first(error, f"{mend} goes on where this ended")
+    raise kind(f"{reason}; {_UNMOVED}", hint=hint) from error
 
 
 def _taken_back(registry: "Distribution", moves: Sequence[Move]) -> list[Move]:
@@ -226,7 +228,7 @@ def _set(registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts
     if error is not None:
         raise PushError(
             f"{error.reason}; {len(done)} of {len(moves)} version tags are set, which nobody follows yet",
-            hint="the same command goes on where this ended: inv container-push",
+            hint=_first(error, "the same command goes on where this ended: inv container-push"),
         ) from error
     _stop(interrupts, _UNMOVED)
 
@@ -261,6 +263,13 @@ def _try(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(one, moves))
     return done, errors[0] if errors else None
+
+
+def _first(error: TaskError | None, then: str) -> str:
+    """Return what mends an error, where it does not pass by itself, and what goes on then."""
+    if error is None or error.hint is None or isinstance(error, PassingError):
+        return then
+    return f"{error.hint}; then {then}"
 
 
 def _named(registry: "Distribution", moves: Sequence[Move]) -> str:

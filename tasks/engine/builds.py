@@ -19,7 +19,7 @@ from ..plan.steps import Course, Step
 from ..plan.targets import Target
 from . import excerpt, workspace
 from .events import Account, Begun, Ended, Event, Output, Warned
-from .stalls import Stalls
+from .stalls import Stalls, is_push
 from .supervisor import Ended as Exit
 
 LONGEST_LOG = 64 * 1024 * 1024
@@ -66,6 +66,8 @@ class Build:
     _written: int = 0
     _began: float = 0.0
     _lag: float | None = None
+    _vain: str = ""
+    """What it was ended for waiting for: its last words no longer tell."""
 
     @property
     def failed(self) -> bool:
@@ -141,23 +143,24 @@ class Build:
 
     def hopeless(self, _seconds: float) -> bool:
         """Whether it waits for a cache or a push in vain."""
-        return self.stalls is not None and bool(self.stalls.reason(time.monotonic()))
+        if self.stalls is not None and not self._vain:
+            self._vain = self.stalls.reason(time.monotonic())
+        return bool(self._vain)
 
     def again(self, ended: Exit) -> bool:
         """Whether it has to be tried again without its caches, which may have spoilt it; then forget the first try."""
-        if self.stalls is None or ended.code == 0 or self.stalls.pushes_in_vain(time.monotonic()):
+        if self.stalls is None or ended.code == 0 or is_push(self._vain):
             return False
         for event in self.account.close():
             self._tell(event)
-        stalled = self.stalls.reason(time.monotonic()) if ended.code is None else ""
-        self.spoilt = stalled or self._fault()
+        self.spoilt = self._vain or self._fault()
         if not self.spoilt:
             return False
         self._write(f"{masked(self.account.words)}\nagain without its caches: {self.spoilt}\n\n")
         for step in self.account.steps.values():
             if step.started is not None and step.completed is None:
                 self.listener.event(self.target.service, Ended(step))
-        self.account, self.stalls = Account(), None
+        self.account, self.stalls, self._vain = Account(), None, ""
         return True
 
     def _fault(self) -> str:
@@ -175,7 +178,8 @@ class Build:
 
     def _outcome(self, ended: Exit) -> Outcome:
         result = _read(self.metadata, self.target.name) if ended.code == 0 else {}
-        hung = "" if ended.code is not None or self.stalls is None else self.stalls.pushes_in_vain(time.monotonic())
+        # Told to end, buildx may still come to an exit code, and says that it was cancelled.
+        hung = self._vain if ended.code != 0 and is_push(self._vain) else ""
         if hung:
             self.account.words = f"failed to push {self.target.repository}: {hung}"
         if ended.code == 0:

@@ -9,14 +9,13 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineError
 from ..plan.failures import Kind
 from ..plan.outcomes import Outcome
 from ..plan.targets import Plan, Target
-from . import client_file
+from . import client_file, workspace
 from .builds import Build, Listener
 from .machine import plugin
 from .process import run
@@ -213,11 +212,11 @@ def _build(
     plan: Plan, targets: Sequence[Target], definition: str, listener: Listener, conduct: Conduct
 ) -> dict[str, Outcome]:
     words = (*quick_command(), "bake", *of_builder(conduct.builder), "--progress=rawjson", "-f", "-")
-    with TemporaryDirectory(prefix="container-tasks-") as folder:
+    with workspace.temporary(conduct.root) as folder:
         builds = {
             target.name: Build(
                 target,
-                Path(folder, f"{target.name}.json"),
+                folder / f"{target.name}.json",
                 conduct.root,
                 conduct.known,
                 listener,
@@ -232,7 +231,7 @@ def _build(
                 argv=(*words, "--metadata-file", str(one.metadata), name),
                 stdin=definition.encode(),
                 cwd=conduct.root,
-                env=_environment(conduct, Path(folder)),
+                env=_environment(conduct, folder),
                 hopeless=one.hopeless if one.stalls else None,
             )
             for name, one in builds.items()

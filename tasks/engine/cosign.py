@@ -39,6 +39,7 @@ _HEEDED = frozenset(
 Result = TypeVar("Result")
 _PROBE_SECONDS = 20.0
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|no basic auth credentials|insufficient_scope", re.IGNORECASE)
+_REFUSED = re.compile(r"unexpected status code [45]\d\d\b")
 _REPEATED = re.compile(r"^signing \[[^\]]*\]: ")
 _MARKS = ("error during command execution: ", "Error: ")
 # One after the other: what writes a signature to the registry beside the image, without a public log of it.
@@ -137,6 +138,8 @@ def refusal(done: Completed, what: str, host: str) -> PushError | SignError:
         return PassingError(f"{what}: {words}")
     if _DENIED.search(words):
         return PushError(f"{what}: {host} refuses: {words}", hint=f"docker login {host}")
+    if _REFUSED.search(words):
+        return PushError(f"{what}: {host} refuses: {words}", hint="check --registry, and what that registry allows")
     if host in words and "dial tcp" in words:
         return PushError(f"{what}: {host} cannot be reached: {words}", hint="check the network and --registry")
     return SignError(f"{what}: {words}", hint="by itself it may say more: cosign --verbose")

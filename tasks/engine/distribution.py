@@ -29,7 +29,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _KINDS = (INDEX, MANIFEST, f"{_DOCKER}.list.v2+json", f"{_DOCKER}.v2+json")
 _HUB = "docker.io"
-_SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer
+_SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer, at most
 _WHOLE = 60.0  # seconds that one answer may take in all
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
 _PAGE = 1000  # tags asked for at once
@@ -58,8 +58,13 @@ def digest_of(content: bytes) -> str:
 class Distribution:
     """The repositories below one registry's path; any thread may ask."""
 
-    def __init__(self, registry: str, retries: Retries, bundle: Path | None = None) -> None:
-        """``registry`` is ``host[:port][/path]``; ``bundle`` holds the authorities that this machine trusts."""
+    def __init__(
+        self, registry: str, retries: Retries, bundle: Path | None = None, *, seconds: float = _SECONDS[1]
+    ) -> None:
+        """``registry`` is ``host[:port][/path]``; ``bundle`` holds the authorities that this machine trusts.
+
+        ``seconds`` without a word are as good as no answer; no more than 20, for all that is asked here is small.
+        """
         import requests
 
         self.registry, self.retries = registry, retries
@@ -73,7 +78,8 @@ class Distribution:
         if near:  # as Docker does: a proxy cannot reach this machine's loopback
             self._session.trust_env = False
             self._session.proxies = {}
-        self._logins = Logins(self._host, self._session, _SECONDS)
+        self._seconds = (min(_SECONDS[0], seconds), min(_SECONDS[1], seconds))
+        self._logins = Logins(self._host, self._session, self._seconds)
 
     def anew(self) -> "Distribution":
         """Return the same with fresh patience: what takes others back may not fail for what was waited before."""
@@ -208,7 +214,7 @@ class Distribution:
         import requests
 
         end = time.monotonic() + _WHOLE
-        with self._session.request(method, address, timeout=_SECONDS, stream=True, **more) as answer:
+        with self._session.request(method, address, timeout=self._seconds, stream=True, **more) as answer:
             content = bytearray()
             for piece in answer.iter_content(1 << 16):
                 content += piece

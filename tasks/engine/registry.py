@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PushError
 from ..plan.names import is_loopback
+from ..plan.retrying import can_pass
+from .retries import PassingError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -23,25 +26,26 @@ def host_of(registry: str) -> str:
     return first
 
 
-def require(registry: str, bundle: Path | None = None) -> None:
+def require(registry: str, bundle: Path | None = None, *, seconds: float = TIMEOUT) -> None:
     """See that a registry answers, whoever may use it; ``bundle`` holds the authorities that this machine trusts.
 
-    Raises PushError with the reason when it does not.
+    ``seconds`` may pass without a word. Raises PushError with the reason when it does not; PassingError where it is
+    there, and what is in the way can pass.
     """
     import requests
 
     host = host_of(registry)
     try:
-        answer = _asked(host, bundle)
+        answer = _asked(host, bundle, seconds)
     except requests.RequestException as error:
-        raise PushError(
+        kind = PassingError if _has_been_there(error) else PushError
+        raise kind(
             f"the registry {host} cannot be reached: {reason(error)}",
             hint="check the network and --registry; docker login if it needs one",
         ) from error
     if answer.status_code not in {200, 401, 403}:
-        raise PushError(
-            f"{host} does not answer as a registry: HTTP {answer.status_code} for /v2/", hint="check --registry"
-        )
+        kind = PassingError if can_pass(answer.status_code) else PushError
+        raise kind(f"{host} does not answer as a registry: HTTP {answer.status_code} for /v2/", hint="check --registry")
     if "html" in answer.headers.get("content-type", ""):  # a proxy's page, with whatever code
         raise PushError(f"{host} does not answer as a registry, but with a page for people", hint="check --registry")
 
@@ -51,28 +55,41 @@ def ahead(host: str, bundle: Path | None = None) -> float | None:
     import requests
 
     try:
-        told = _asked(host, bundle).headers.get("date", "")
+        told = _asked(host, bundle, TIMEOUT).headers.get("date", "")
         return (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
     except (requests.RequestException, ValueError, TypeError):
         return None
 
 
-def _asked(host: str, bundle: Path | None) -> "Response":
+def _asked(host: str, bundle: Path | None, seconds: float) -> "Response":
     import requests
 
     near = is_loopback(host)
     no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
     return requests.get(
         f"{'http' if near else 'https'}://{host}/v2/",
-        timeout=TIMEOUT,
+        timeout=seconds,
         allow_redirects=False,
         proxies=no_proxy if near else None,
         verify=True if bundle is None else str(bundle),
     )
 
 
+def _has_been_there(error: BaseException) -> bool:
+    """Whether a connection was made, and then broke: with a wrong name or port none is."""
+    import requests
+
+    broken = isinstance(_innermost(error), TimeoutError | ConnectionResetError | IncompleteRead)
+    return broken and not isinstance(error, requests.ConnectTimeout)
+
+
 def reason(error: BaseException) -> str:
     """Return the innermost reason of an error, for a message."""
+    error = _innermost(error)
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _innermost(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
-    return str(getattr(error, "strerror", None) or error)
+    return error

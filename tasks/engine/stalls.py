@@ -28,6 +28,11 @@ class _Wait:
     current: int = 0
 
 
+def is_push(reason: str) -> bool:
+    """Whether what is waited for in vain is a push."""
+    return reason.startswith(_PUSH)
+
+
 @dataclass(slots=True)
 class Stalls:
     """What a build waits for, of all that may have to do with a cache or a push."""
@@ -51,11 +56,6 @@ class Stalls:
         """Return what it waits for in vain; empty where there is hope."""
         vain = (wait for wait in self._waits.values() if now - wait.since > wait.patience)
         return next((f"{wait.what}: nothing for {wait.patience:g} s" for wait in vain), "")
-
-    def pushes_in_vain(self, now: float) -> str:
-        """Return what is pushed in vain; empty where there is hope, or something else is waited for."""
-        reason = self.reason(now)
-        return reason if reason.startswith(_PUSH) else ""
 
     def _vertex(self, vertex: Mapping[str, Any], now: float) -> None:
         digest, name = str(vertex.get("digest", "")), str(vertex.get("name", ""))

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,31 @@ def fresh(path: Path) -> BinaryIO:
     """Open a new file in the place of whatever is there: a link or a pipe is removed, and never written to."""
     path.unlink(missing_ok=True)
     return path.open("xb")
+
+
+@contextlib.contextmanager
+def temporary(root: Path) -> Iterator[Path]:
+    """Yield a folder for what programs write for a run that is alone in this checkout; it goes with the run.
+
+    What a run that was killed has left there goes first. Raises ConfigError where it cannot be made.
+    """
+    folder = prepare(root) / "tmp"
+    _remove(folder)
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise ConfigError(f"{FOLDER}/{folder.name} cannot be made: {error.strerror}", hint=WAY_OUT) from error
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write_new(root: Path, name: str, text: str) -> Path:

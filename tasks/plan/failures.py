@@ -113,13 +113,18 @@ def _kind(step: str, error: str, output: str) -> Kind:
         return Kind.PUSH
     internal = re.match(r"\[(?:[\w-]+ )?internal\] (.*)", step)
     if not step or internal:
-        begins_with_base = internal is not None and internal[1].startswith("load metadata for")
-        return _of_words(error, Kind.BASE if begins_with_base else Kind.DEFINITION)
+        return _of_words(error, _of_internal("" if internal is None else internal[1]))
     if re.match(r"\[[^\]]*\] FROM ", step):
         return _of_words(error, Kind.BASE)
     if _NETWORK.search(output) and not _COMPILER.search(output):
         return Kind.DOWNLOAD
     return _of_words(f"{error}\n{output}", Kind.STEP)
+
+
+def _of_internal(step: str) -> Kind:
+    if step == "waiting for connection":
+        return Kind.ENGINE
+    return Kind.BASE if step.startswith("load metadata for") else Kind.DEFINITION
 
 
 def _of_words(words: str, otherwise: Kind) -> Kind:

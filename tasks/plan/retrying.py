@@ -22,6 +22,7 @@ _LASTING = re.compile(
 _PASSING = re.compile(
     r"\b429\b|toomanyrequests|too many requests|\b5\d\d (?:Internal|Bad|Service|Gateway)|status(?: code)?:? 5\d\d"
     r"|connection reset|connection refused|broken pipe|\bEOF\b|time-?d? ?out|deadline exceeded|server misbehaving"
+    r"|transport connection broken(?!: malformed HTTP response)"
     r"|temporary failure|nothing for [\d.]+ s|transport is closing|code = Unavailable",
     re.IGNORECASE,
 )

@@ -56,6 +56,12 @@ CASES = {
     "no room for a base": ("[build 1/4] FROM a", "write /x: no space left on device", [], Kind.DISK),
     "a builder that went away": (RUN, "rpc error: code = Unavailable desc = error reading", [], Kind.ENGINE),
     "a builder that went away before": ("", "failed to receive status: rpc error: code = Unavailable", [], Kind.ENGINE),
+    "a builder that does not answer": (
+        "[internal] waiting for connection",
+        "context deadline exceeded",
+        [],
+        Kind.ENGINE,
+    ),
     "a Dockerfile that cannot be read": (
         "[internal] load build definition from Dockerfile",
         "failed to read dockerfile: open Dockerfile: no such file",

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tasks.engine import registry
+from tasks.engine.retries import PassingError
 from tasks.errors import PushError
 
 Serve = Callable[[int], str]
@@ -49,6 +50,23 @@ def test_another_server_is_no_registry(serve: Serve, status: int) -> None:
     assert caught.value.code == 5
 
 
+@pytest.mark.parametrize(("status", "passes"), [(429, True), (503, True), (404, False), (301, False)])
+def test_what_can_pass_is_told_from_what_cannot(serve: Serve, status: int, passes: bool) -> None:
+    with pytest.raises(PushError) as caught:
+        registry.require(serve(status))
+    assert isinstance(caught.value, PassingError) is passes
+
+
+def test_a_port_where_nobody_listens_is_said_at_once_and_a_silent_one_may_pass() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(PassingError):
+            registry.require(address, seconds=0.05)
+    with pytest.raises(PushError) as caught:
+        registry.require(address)
+    assert not isinstance(caught.value, PassingError)
+
+
 def test_a_proxy_is_not_asked_for_this_machine(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
@@ -66,13 +84,12 @@ def test_a_registry_that_is_not_there_is_named_with_the_reason() -> None:
     assert str(caught.value).startswith(f"error: the registry {address} cannot be reached: Connection refused\nhint: ")
 
 
-def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "TIMEOUT", 0.05)
+def test_a_server_that_says_nothing_is_given_up() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(PushError, match=r"cannot be reached: .*timed out"),
     ):
-        registry.require(f"127.0.0.1:{silent.getsockname()[1]}")
+        registry.require(f"127.0.0.1:{silent.getsockname()[1]}", seconds=0.05)
 
 
 def test_a_server_that_speaks_no_http_is_given_up() -> None:

@@ -142,3 +142,24 @@ def test_the_checkout_is_free_again_after_an_error(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             fail()
+
+
+def test_what_a_killed_run_has_left_goes_before_the_next(tmp_path: Path) -> None:
+    with workspace.temporary(tmp_path) as folder:
+        kept = folder
+    assert not kept.exists()
+    kept.mkdir()
+    (kept / "one.json").write_text("{}", encoding="utf-8")
+    with workspace.temporary(tmp_path) as folder:
+        assert folder == kept
+        assert not list(folder.iterdir())
+
+
+def test_a_link_in_its_place_is_removed_and_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (workspace.prepare(tmp_path) / "tmp").symlink_to(elsewhere)
+    with workspace.temporary(tmp_path) as folder:
+        (folder / "new").touch()
+    assert [path.name for path in elsewhere.iterdir()] == ["kept"]
