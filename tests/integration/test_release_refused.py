@@ -106,7 +106,7 @@ def test_what_was_proved_is_not_proved_again(spoilt_shop: tuple[Shop, Faulty], e
     told = json.loads(first.out)
     assert [gate["name"] for gate in told["release"]["gates"]] == ["verify", "scan"]
     assert shop.tags() == NOTHING
-    spoilt.faults.clear()
+    spoilt.anew()
     second = shop.push("--skip", "scan", "--json", **ours).ok()
     assert states(second) == {"one": "up to date", "two": "up to date"}
     assert "verify  ok  proved by an earlier try" in second.done.stderr

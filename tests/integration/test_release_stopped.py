@@ -64,7 +64,7 @@ def test_it_is_all_old_and_the_next_run_makes_it_all_new(
     assert shop.moving() == first
     assert [one.name for one in (tmp_path / "tmp").iterdir() if one.name.startswith("container-tasks")] == []
     assert docker("ps", "-aq", "--filter", "label=container-tasks.project=shop") == ""
-    spoilt.faults.clear()
+    spoilt.anew()
     shop.inv(*push, **signing).ok()
     second = shop.moving()
     assert set(second.values()).isdisjoint(first.values())
