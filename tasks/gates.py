@@ -109,10 +109,10 @@ class Gates:
 def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, source: str) -> Gates:
     """Return the gates, after seeing that each can be passed here at all: before anything is built or pushed.
 
-    Raises ConfigError for a gate that there is not, SignError for a key that cannot be used, and the gate's own error
-    where what others pull would not pass it.
+    Raises ConfigError for a gate that there is not and for exceptions that cannot be used, SignError for a key that
+    cannot be used, and the gate's own error where what others pull would not pass it.
     """
-    from . import inspecting, signers
+    from . import inspecting, scanning, signers
 
     for word in skipped:
         if word not in NAMES:
@@ -121,8 +121,10 @@ def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, sour
     own = None if "sign" in left_out else signers.prepare(settings)
     if own is None and "sign" not in left_out:
         _not_run("sign", settings, "nothing says who signs", _SIGN_WAY_OUT, SignError)
-    if "scan" not in left_out and not inspecting.can_scan():
-        _not_run("scan", settings, "Trivy is not on this machine", _SCAN_WAY_OUT, ScanError)
+    if "scan" not in left_out:
+        scanning.read_exemptions(settings.root)  # what is wrong with them is said before anything builds
+        if not inspecting.can_scan():
+            _not_run("scan", settings, "Trivy is not on this machine", _SCAN_WAY_OUT, ScanError)
     return Gates(skipped=left_out, require=require, signers=own)
 
 

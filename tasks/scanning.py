@@ -44,16 +44,6 @@ def gate(references: "Sequence[tuple[str, Platform, str]]", settings: "Settings"
     return scanned(subjects, {}, settings).scan
 
 
-def require(settings: "Settings") -> None:
-    """See that images can be scanned, before anything is built to be.
-
-    Raises ScanError without Trivy, and ConfigError for exceptions that cannot be used.
-    """
-    read_exemptions(settings.root)
-    if not trivy.is_there():
-        raise ScanError("Trivy is not on this machine", hint=trivy.SETUP)
-
-
 def scanned(
     subjects: Sequence[Subject],
     unpacked: Mapping[Subject, Path],

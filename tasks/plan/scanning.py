@@ -1,15 +1,16 @@
 """What a scanner's report says of an image, and whether the image may leave: nothing scanned is never well."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from .bases import Origin
-from .exemptions import Exemption, Finding, Kind, unused
+from .exemptions import Exemption, Finding, unused
 from .names import is_loopback
 from .platforms import Platform
+from .reports import READERS, BrokenError, items, mapping, read
 from .severities import SEVERITIES
 from .targets import BASES_LABEL
 from .verdicts import Result
@@ -109,10 +110,6 @@ class Scan:
         return bool(self.verdicts) and not self.bad
 
 
-class _BrokenError(ValueError):
-    """A report is not what the scanner writes."""
-
-
 def whole(verdicts: Sequence[Verdict], rules: Rules, remarks: Sequence[str] = ()) -> Scan:
     """Return a scan with what has to be said of its exceptions."""
     found = [finding for one in verdicts for finding in one.found]
@@ -133,14 +130,14 @@ def judge(subject: Subject, scanned: Scanned, rules: Rules) -> Verdict:
         return Verdict(subject=subject, result=result, problems=(scanned.problem,), others={})
     try:
         return _judged(subject, scanned.content, scanned.code, rules)
-    except _BrokenError as error:
+    except BrokenError as error:
         problem = f"the scanner's report is not one: {error}"
         return Verdict(subject=subject, result=Result.FAILED, problems=(problem,), others={})
 
 
 def _judged(subject: Subject, content: Mapping[str, Any], code: int | None, rules: Rules) -> Verdict:
-    results = [_mapping(one, "Results") for one in _list(content.get("Results"), "Results")]
-    everything = tuple(finding for result in results for finding in _findings(result))
+    results = [mapping(one, "Results") for one in items(content.get("Results"), "Results")]
+    everything = tuple(finding for result in results for _, _, finding in read(result))
     found = tuple(one for one in everything if MARKER not in one.ids)
     seen, remarks, problems = _looked_at(subject, content, results, system=len(found) < len(everything))
     problems += _contradictions(content, code, everything)
@@ -180,16 +177,16 @@ def _looked_at(
     subject: Subject, content: Mapping[str, Any], results: Sequence[Mapping[str, Any]], *, system: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
     """Return what the scanner has looked at, what is to be said of it, and what was not looked at and must be."""
-    metadata = _mapping(content.get("Metadata"), "Metadata")
-    image = _mapping(metadata.get("ImageConfig"), "Metadata.ImageConfig")
+    metadata = mapping(content.get("Metadata"), "Metadata")
+    image = mapping(metadata.get("ImageConfig"), "Metadata.ImageConfig")
     there = f"{image.get('os')}/{image.get('architecture')}"
     problems = [] if there == subject.platform else [f"what was scanned is for {there}, not for {subject.platform}"]
     packages: Counter[str] = Counter()
     for result in results:
         if result.get("Class") in _PACKAGES:
-            packages[str(result.get("Type"))] += len(_list(result.get("Packages"), "Packages"))
+            packages[str(result.get("Type"))] += len(items(result.get("Packages"), "Packages"))
     seen = []
-    own = _mapping(metadata.get("OS") or {}, "Metadata.OS")
+    own = mapping(metadata.get("OS") or {}, "Metadata.OS")
     family, version = str(own.get("Family") or ""), str(own.get("Name") or "")
     known = family not in {"", "none"}
     if known:
@@ -216,19 +213,19 @@ def _looked_at(
 
 def _checks(result: Mapping[str, Any]) -> int:
     """Return how many checks of its configuration a target was held against."""
-    summary = _mapping(result.get("MisconfSummary") or {}, "MisconfSummary")
+    summary = mapping(result.get("MisconfSummary") or {}, "MisconfSummary")
     return sum(count for count in summary.values() if isinstance(count, int))
 
 
 def _is_stand_in(subject: Subject, image: Mapping[str, Any]) -> bool:
     """Whether an image stands on bases of this machine's own, and is where such may be."""
-    labels = _mapping(_mapping(image.get("config") or {}, "config").get("Labels") or {}, "Labels")
+    labels = mapping(mapping(image.get("config") or {}, "config").get("Labels") or {}, "Labels")
     return labels.get(BASES_LABEL) == Origin.STAND_IN and (subject.local or is_loopback(subject.reference))
 
 
 def _contradictions(content: Mapping[str, Any], code: int | None, found: Sequence[Finding]) -> list[str]:
     """Return where the scanner's exit code and its report do not say the same."""
-    own = _mapping(_mapping(content.get("Metadata"), "Metadata").get("OS") or {}, "Metadata.OS")
+    own = mapping(mapping(content.get("Metadata"), "Metadata").get("OS") or {}, "Metadata.OS")
     expected = OUT_OF_SUPPORT if own.get("EOSL") else FOUND if found else 0
     return [] if code == expected else [f"the scanner ended with {code}, which its report does not tell why"]
 
@@ -236,100 +233,11 @@ def _contradictions(content: Mapping[str, Any], code: int | None, found: Sequenc
 def only_failing(content: Mapping[str, Any], verdict: Verdict) -> Mapping[str, Any]:
     """Return a report with those of its findings alone that fail by a verdict on it."""
     kept = []
-    for result in _list(content.get("Results"), "Results"):
-        of_result = _mapping(result, "Results")
-        failing: dict[str, list[object]] = {key: [] for key in _READERS}
-        for key, item, finding in _read(of_result):
+    for result in items(content.get("Results"), "Results"):
+        of_result = mapping(result, "Results")
+        failing: dict[str, list[object]] = {key: [] for key in READERS}
+        for key, item, finding in read(of_result):
             if finding in verdict.failing:
                 failing[key].append(item)
         kept.append({**of_result, **failing})
     return {**content, "Results": kept}
-
-
-def _findings(result: Mapping[str, Any]) -> Iterator[Finding]:
-    return (finding for _, _, finding in _read(result))
-
-
-def _read(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Finding]]:
-    """Yield the findings of one target: the list that each is in, how it stands there, and what it says."""
-    target = str(result.get("Target") or "")
-    for key, reader in _READERS.items():
-        for one in _each(result, key):
-            if one.get("Status") != "PASS":
-                yield key, one, reader(one, target)
-
-
-def _vulnerability(one: Mapping[str, Any], target: str) -> Finding:
-    identifier = _mapping(one.get("PkgIdentifier") or {}, "PkgIdentifier")
-    return Finding(
-        kind=Kind.VULNERABILITY,
-        ids=(_text(one, "VulnerabilityID"),),
-        severity=_severity(one),
-        title=str(one.get("Title") or ""),
-        paths=tuple(filter(None, (target, str(one.get("PkgPath") or "")))),
-        package=_text(one, "PkgName"),
-        installed=str(one.get("InstalledVersion") or ""),
-        fixed=str(one.get("FixedVersion") or ""),
-        purl=str(identifier.get("PURL") or ""),
-        url=str(one.get("PrimaryURL") or ""),
-    )
-
-
-def _secret(one: Mapping[str, Any], target: str) -> Finding:
-    return Finding(
-        kind=Kind.SECRET,
-        ids=(_text(one, "RuleID"),),
-        severity=_severity(one),
-        title=str(one.get("Title") or ""),
-        paths=(target,),
-    )
-
-
-def _configuration(one: Mapping[str, Any], target: str) -> Finding:
-    return Finding(
-        kind=Kind.CONFIGURATION,
-        ids=tuple(dict.fromkeys(filter(None, (_text(one, "ID"), str(one.get("AVDID") or ""))))),
-        severity=_severity(one),
-        title=str(one.get("Title") or ""),
-        paths=(target,),
-        url=str(one.get("PrimaryURL") or ""),
-    )
-
-
-_READERS: Mapping[str, Callable[[Mapping[str, Any], str], Finding]] = {
-    "Vulnerabilities": _vulnerability,
-    "Secrets": _secret,
-    "Misconfigurations": _configuration,
-}
-
-
-def _severity(one: Mapping[str, Any]) -> str:
-    severity = str(one.get("Severity") or "UNKNOWN")
-    if severity not in SEVERITIES:
-        raise _BrokenError(f"{severity!r} is no severity")
-    return severity
-
-
-def _each(result: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    return (_mapping(one, key) for one in _list(result.get(key), key))
-
-
-def _text(one: Mapping[str, Any], key: str) -> str:
-    value = one.get(key)
-    if not isinstance(value, str) or not value:
-        raise _BrokenError(f"a finding has no {key}")
-    return value
-
-
-def _list(value: object, name: str) -> Sequence[object]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise _BrokenError(f"{name} is no list")
-    return value
-
-
-def _mapping(value: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _BrokenError(f"{name} is no object")
-    return value

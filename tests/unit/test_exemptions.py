@@ -7,6 +7,8 @@ from tasks import scanning
 from tasks.errors import ConfigError
 from tasks.plan.exemptions import Exemption, Finding, Kind, covers_package, unused
 from tasks.plan.globs import translated
+from tests.support import Repo
+from tests.unit.test_settings import load
 
 GOOD = "statement: not reachable, expired_at: 2027-01-31"
 
@@ -136,6 +138,16 @@ def test_an_entry_covers_its_kind_id_path_and_package_alone(tmp_path: Path) -> N
     assert not one.covers(found(**{**here, "purl": "pkg:golang/y@v1"}))
     assert unused([one], [found(**here)]) == ()
     assert unused([one], [found()]) == (one,)
+
+
+def test_a_release_refuses_them_before_it_builds(repo: Repo) -> None:
+    from tasks import gates
+
+    repo.write(".trivyignore.yaml", "vulnerabilities: [{id: A, statement: why}]")
+    wanted = load(repo, registry="localhost:9/shop")
+    with pytest.raises(ConfigError, match="has no last day"):
+        gates.prepare(wanted, ("sign",), require=False, source="--skip")
+    gates.prepare(wanted, ("sign", "scan"), require=False, source="--skip")
 
 
 def test_its_last_day_is_no_day_of_grace(tmp_path: Path) -> None:
