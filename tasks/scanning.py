@@ -110,8 +110,9 @@ def failure(scan: Scan) -> ScanError | None:
         return ScanError("there was no image to scan", hint="inv container-push, or --image with a reference")
     bad, count = len(scan.bad), len(scan.verdicts)
     titles = some([one.subject.title for one in scan.bad])
-    if all(one.result is Result.NOT_RUN for one in scan.bad):
-        return ScanError(f"{bad} of {count} not scanned: {scan.bad[0].problems[0]}: {titles}", hint=trivy.SETUP)
+    if not any(one.seen for one in scan.bad):
+        way = trivy.SETUP if scan.bad[0].result is Result.NOT_RUN else "mend that, then again: inv container-scan"
+        return ScanError(f"{bad} of {count} not scanned: {scan.bad[0].problems[0]}: {titles}", hint=way)
     return ScanError(
         f"{bad} of {count} must not leave: {titles}",
         hint=f"above is why; what can be lived with for a while goes into {exemptions.IGNORE_FILE}",

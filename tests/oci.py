@@ -26,6 +26,8 @@ class Image:
     layers: Sequence[Files]
     config: Mapping[str, Any] = field(default_factory=lambda: {"User": "1000"})
     architecture: str = "amd64"
+    base: int = 0
+    """How many of the layers, from the lowest, are those of an image that this one stands on."""
 
 
 def packed(files: Files) -> bytes:
@@ -110,7 +112,7 @@ class Registry:
             "architecture": image.architecture,
             "config": image.config,
             "rootfs": {"type": "layers", "diff_ids": [digest(one) for one in archives]},
-            "history": [{"created_by": "COPY . / # buildkit"} for _ in archives],
+            "history": _history(image),
         }
         return {
             "schemaVersion": 2,
@@ -140,6 +142,13 @@ class Registry:
         request = urllib.request.Request(url, content, {**kinds, **self.headers}, method=method)  # noqa: S310 - a loopback address
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return _Answer(answer.headers, answer.read())
+
+
+def _history(image: Image) -> Sequence[Mapping[str, Any]]:
+    steps: list[Mapping[str, Any]] = [{"created_by": "COPY . / # buildkit"} for _ in image.layers]
+    if image.base:
+        steps.insert(image.base, {"created_by": 'CMD ["/bin/sh"]', "empty_layer": True})
+    return steps
 
 
 def digest(content: bytes) -> str:

@@ -199,22 +199,36 @@ def _looked_at(
         problems.append("its configuration was not checked")
     read = known and not seen[0].endswith("(0 packages)")
     gaps = []
-    if not known and (system or family == "none"):
+    based = _stands_on_a_base(image)
+    if not known and (system or based or family == "none"):
         gaps.append("it has a system that the scanner does not know, so nothing is known of the system's packages")
     elif known and not read:
         gaps.append(f"no package of {family} {version} was found: its package database is missing or empty")
     if not read and not any(packages.values()):
         gaps.append("no package and no module was found in it, so nothing was looked up")
+    secrets = "secrets above its base" if based else "secrets"
     if gaps and _is_stand_in(subject, image):
         told = "on a stand-in base, which no scanner knows: it stays on this machine"
-        return (*seen, "secrets", f"{checks} checks"), (told,), problems
-    return (*seen, "secrets", f"{checks} checks"), (), problems + gaps
+        return (*seen, secrets, f"{checks} checks"), (told,), problems
+    return (*seen, secrets, f"{checks} checks"), (), problems + gaps
 
 
 def _checks(result: Mapping[str, Any]) -> int:
     """Return how many checks of its configuration a target was held against."""
     summary = mapping(result.get("MisconfSummary") or {}, "MisconfSummary")
     return sum(count for count in summary.values() if isinstance(count, int))
+
+
+def _stands_on_a_base(image: Mapping[str, Any]) -> bool:
+    """Whether an image has layers of another one, as the scanner takes it: in those it looks for no secrets.
+
+    Below its last layer is a command, which only an image of its own has.
+    """
+    steps = [mapping(step, "history") for step in items(image.get("history"), "history")]
+    while steps and steps[-1].get("empty_layer"):
+        steps.pop()
+    commands = ("CMD", "/bin/sh -c #(nop)  CMD")
+    return any(step.get("empty_layer") and str(step.get("created_by") or "").startswith(commands) for step in steps)
 
 
 def _is_stand_in(subject: Subject, image: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """A gate that cannot be passed here: a rehearsal on this machine goes on, what others pull does not."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +10,8 @@ from tasks import gates
 from tasks.errors import ConfigError, ScanError, SignError, TaskError
 
 
-def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only the registry is asked for
-    return SimpleNamespace(registry=registry)
+def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only these are asked for
+    return SimpleNamespace(registry=registry, root=Path("/nowhere"))
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ BAD = {
     "Severity": "HIGH",
     "Title": "bad",
 }
+LAYER = {"created_by": "COPY . / # buildkit"}
+COMMAND = {"created_by": 'CMD ["/bin/sh"]', "empty_layer": True}
 EXEMPTION = Exemption(kind=Kind.VULNERABILITY, id="CVE-2026-1", statement="not reachable", until=date(2027, 1, 31))
 
 
@@ -37,8 +39,9 @@ def report(
     system: Mapping[str, Any] | None = ALPINE,
     labels: Mapping[str, str] | None = None,
     arch: str = "amd64",
+    history: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    image = {"os": "linux", "architecture": arch, "config": {"Labels": labels}}
+    image = {"os": "linux", "architecture": arch, "config": {"Labels": labels}, "history": list(history)}
     metadata = {"ImageConfig": image, **({} if system is None else {"OS": system})}
     return {"SchemaVersion": 2, "Metadata": metadata, "Results": [*results, CONFIGURATION]}
 
@@ -94,6 +97,7 @@ def nothing_known() -> list[tuple[str, dict[str, Any], int, str]]:
         ("no results", {**report(system=None), "Results": None}, 0, "no package and no module"),
         ("no checks", {**report(APK), "Results": [APK]}, 0, "its configuration was not checked"),
         ("unknown system", report(GO, marked, system=None), FOUND, "a system that the scanner does not know"),
+        ("base of an unknown system", report(GO, system=None, history=[LAYER, COMMAND, LAYER]), 0, "does not know"),
         ("none", report(APK, system={"Family": "none"}), 0, "a system that the scanner does not know"),
         ("no database", report({**APK, "Packages": None}), 0, "package database is missing or empty"),
         ("no database, Go", report({**APK, "Packages": []}, GO), 0, "package database is missing or empty"),
@@ -111,6 +115,28 @@ def test_what_was_not_looked_at_is_never_well(content: Mapping[str, Any], code: 
     verdict = judge(content, code)
     assert verdict.result is Result.FAILED
     assert said in " ".join(verdict.problems)
+
+
+@pytest.mark.parametrize(
+    ("history", "based"),
+    [
+        ((), False),
+        (("layer", "command"), False),
+        (("layer", "command", "layer"), True),
+        (("layer", "command", "layer", "command"), True),
+        (("layer", "layer", "command", "command"), False),
+        (("layer", "nothing", "layer"), False),
+    ],
+)
+def test_an_image_stands_on_a_base_where_a_command_is_below_a_layer(history: Sequence[str], based: bool) -> None:
+    steps: dict[str, Mapping[str, Any]] = {
+        "layer": LAYER,
+        "command": COMMAND,
+        "nothing": {"created_by": "ENV A=b", "empty_layer": True},
+    }
+    verdict = judge(report(APK, history=[steps[word] for word in history]))
+    assert verdict.result is Result.OK
+    assert ("secrets above its base" in verdict.seen) is based
 
 
 def test_a_program_alone_needs_no_system() -> None:
