@@ -12,7 +12,7 @@ from .engine import registry as door
 from .engine.distribution import Distribution
 from .engine.retries import Retries
 from .errors import ConfigError
-from .plan.release import REPOSITORY
+from .plan.release import REPOSITORY, may_be_name
 from .report import style
 
 if TYPE_CHECKING:
@@ -40,6 +40,18 @@ def require_clean(root: Path) -> None:
             f"the work tree is not clean: {', '.join(changed[:3])}{more}",
             hint="commit or stash it: what is pushed must be what a commit says",
         )
+
+
+def require_tags(settings: "Settings") -> None:
+    """See that no tag is one under which signatures are kept.
+
+    Raises ConfigError that names it.
+    """
+    for tag in settings.tags:
+        if not may_be_name(tag):
+            raise ConfigError(
+                f"the tag {tag} is one under which cosign keeps signatures", hint="choose another: container.tags"
+            )
 
 
 def require_room_for_records(settings: "Settings") -> None:

@@ -49,13 +49,16 @@ def publish(
         _require_unmoved(registry, fixed)
         _set(registry, [move for move in fixed if move.needed], interrupts)
         whole = _merged(release, held)
-        if held is None or held.digests != whole.digests or (whole.signer and not held.signer):
-            whole = _written(registry, whole, sign, interrupts)
-        else:
+        if held is not None and not _tells_more(whole, held):
             whole = held
+        else:
+            whole = _written(registry, whole, sign, interrupts)
         _stop(interrupts, f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones")
         moving = plan.moves(release.digests, release.moving, look(registry, release.digests, release.moving))
-        done = move_all(registry, [move for move in moving if move.needed], interrupts, mend="inv container-push")
+        needed = [move for move in moving if move.needed]
+        done = move_all(
+            registry, needed, interrupts, mend="inv container-push", state=f"{whole.name} is complete, and "
+        )
         read_back(registry, [*fixed, *moving], mend="inv container-push")
     return Published(whole, tuple(move for move in fixed if move.needed) + tuple(done))
 
@@ -88,8 +91,12 @@ def look(
         return dict(zip(wanted, pool.map(digest, wanted), strict=True))
 
 
-def move_all(registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts, *, mend: str) -> tuple[Move, ...]:
+def move_all(
+    registry: "Distribution", moves: Sequence[Move], interrupts: Interrupts, *, mend: str, state: str = ""
+) -> tuple[Move, ...]:
     """Make all moves, or none; ``mend`` is the command that makes what could neither be made nor taken back.
+
+    ``state``: how things are otherwise, for an error.
 
     Raises PushError, and Interrupted, when the tags are back where they were.
     """
@@ -110,7 +117,7 @@ def move_all(registry: "Distribution", moves: Sequence[Move], interrupts: Interr
             f"{reason}; new, and not taken back: {_named(registry, stuck)}", hint=f"{mend} makes the others new, too"
         ) from error
     hint = _first(error, f"{mend} goes on where this ended")
-    raise kind(f"{reason}; {_UNMOVED}", hint=hint) from error
+    raise kind(f"{reason}; {state}{_UNMOVED}", hint=hint) from error
 
 
 def _taken_back(registry: "Distribution", moves: Sequence[Move]) -> list[Move]:
@@ -162,9 +169,10 @@ def _written(
 ) -> Release:
     try:
         return write(registry, release, sign)
-    except TaskError:
+    except TaskError as error:
         _stop(interrupts, _UNMOVED)  # Ctrl-C at a terminal ends cosign as well
-        raise
+        state = f"the tags {', '.join(release.fixed)} are set, which nobody follows yet" if release.fixed else _UNMOVED
+        raise type(error)(f"{error.reason}; {state}", hint=error.hint) from error
 
 
 def read(registry: "Distribution", name: str) -> Release | None:
@@ -177,7 +185,10 @@ def read(registry: "Distribution", name: str) -> Release | None:
     if manifest is None or layer is None:
         return None
     place = f"{registry.registry}/{plan.REPOSITORY}:{name}"
-    return plan.loads(registry.blob(plan.REPOSITORY, layer), digest=manifest.digest, place=place)
+    found = plan.loads(registry.blob(plan.REPOSITORY, layer), digest=manifest.digest, place=place)
+    if found.name != name:
+        raise plan.DamagedError(f"{place} is the record of {found.name}", hint="somebody else has tagged it")
+    return found
 
 
 def read_all(registry: "Distribution") -> tuple[Release, ...]:
@@ -210,7 +221,21 @@ def _merged(release: Release, held: Release | None) -> Release:
     }
     members = sorted((*release.members, *rest), key=lambda member: member.service)
     moving = tuple(dict.fromkeys((*held.moving, *release.moving)))
-    return replace(release, members=tuple(members), moving=moving, before=before)
+    checked = release.checked
+    if rest:  # what one of them has not passed, the release has not
+        checked = {gate: held.checked.get(gate, word) if word == "ok" else word for gate, word in checked.items()}
+    return replace(release, members=tuple(members), moving=moving, before=before, checked=checked)
+
+
+def _tells_more(whole: Release, held: Release) -> bool:
+    """Whether a record says what the one that is there does not: another image, tag or signer, or a gate more."""
+    more = any(word == "ok" != held.checked.get(gate) for gate, word in whole.checked.items())
+    return (
+        held.digests != whole.digests
+        or set(held.moving) != set(whole.moving)
+        or bool(whole.signer and not held.signer)
+        or more
+    )
 
 
 def _require_unmoved(registry: "Distribution", moves: Iterable[Move]) -> None:

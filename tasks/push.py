@@ -47,6 +47,7 @@ def _release(wanted: "Settings", repository: Repository, values: dict[str, Any])
     from .plan.targets import Output
 
     skipped = () if values["skip"] is None else split_list(values["skip"], source="--skip")
+    ports.require_tags(wanted)
     ports.require_clean(repository.root)
     ports.require_room_for_records(wanted)
     ports.require_registry(wanted)

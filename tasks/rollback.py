@@ -26,7 +26,7 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
 
     count = whole_number(most or _MOST, "--most", hint="for example --most 5")
     registry = ports.registry(settings)
-    listed = _listed(registry, publishing.read_all(registry)[:count])
+    listed = _listed(registry, _own(registry, settings)[:count])
     report.show_list(listed, settings.registry)
     return report.list_answer(listed)
 
@@ -40,7 +40,7 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
     began = time.monotonic()
     registry = ports.registry(settings)
     with ports.alone(settings):
-        releases = publishing.read_all(registry)
+        releases = _own(registry, settings)
         release = plan.select(releases, wanted) if wanted is not None else _before(_listed(registry, releases))
         if chosen:
             release = plan.only(release, [service.name for service in settings.services])
@@ -59,6 +59,11 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
             publishing.read_back(registry, moves, mend=mend)
     report.show_rollback(release, moves, settings.registry, time.monotonic() - began)
     return report.rollback_answer(release, moves)
+
+
+def _own(registry: "Distribution", settings: "Settings") -> tuple[plan.Release, ...]:
+    """Return the releases of this project: others may have theirs at the same place."""
+    return tuple(one for one in publishing.read_all(registry) if one.project == settings.project)
 
 
 def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple[report.Listed, ...]:
@@ -83,9 +88,7 @@ def _before(listed: Sequence[report.Listed]) -> plan.Release:
         )
     now = listed[current].release
     older = [
-        one.release
-        for one in listed[current + 1 :]
-        if one.release.digests != now.digests and set(one.release.moving) & set(now.moving)
+        one.release for one in listed[current + 1 :] if not one.current and set(one.release.moving) & set(now.moving)
     ]
     if not older:
         raise ConfigError(

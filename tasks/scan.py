@@ -61,6 +61,7 @@ def run_scan(c: Context, repository: Repository, values: dict[str, Any]) -> flag
 
     if values["image"] is not None and values["services"] is not None:
         raise ConfigError("--image and --services are two choices", hint="leave one out")
+    _check_image(values["image"])
     wanted = settings.load(c, repository, values)
     chosen = scanning.local if values["local"] else scanning.published
     source = "the engine's image store" if values["local"] else "what the registry has"
@@ -88,6 +89,7 @@ def run_sbom(c: Context, repository: Repository, values: dict[str, Any]) -> flag
 
     if (values["image"] is None) == (values["service"] is None):
         raise ConfigError("--service or --image says what to list, and one of them has to", hint="--service NAME")
+    _check_image(values["image"])
     wanted = settings.load(c, repository, {**values, "services": values["service"], "platforms": values["platform"]})
     (name, reference), *more = _names(wanted, values["image"]).items()
     if more:
@@ -97,6 +99,13 @@ def run_sbom(c: Context, repository: Repository, values: dict[str, Any]) -> flag
         sys.stdout.write(spelled_in_json(json.dumps(document, indent=2)) + "\n")
         sys.stdout.flush()
     return {"reference": subject.reference, "platform": subject.platform.value, "sbom": document}
+
+
+def _check_image(image: str | None) -> None:
+    from .errors import ConfigError
+
+    if image is not None and (image.startswith("-") or not image.isprintable() or " " in image):
+        raise ConfigError(f"--image: {image!r} cannot be an image", hint="host/path:tag, or host/path@sha256:…")
 
 
 def _names(wanted: "Settings", image: str | None) -> Mapping[str, str]:

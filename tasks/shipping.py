@@ -59,15 +59,18 @@ class Shipment:
         self.commit = git.head_in_full(run.repository.root)
         fixed, moving = _kinds(run)
         staged = records.read_file(run.settings.root, STAGED) or {}
+        self._require_own_tags(run, fixed, moving)
         self._held = self._committed(run)
+        known = self._known(run, moving)
+        own = {target.service: _staged_digest(staged, run, target.service, self.commit) for target in targets}
         wanted = {
-            target.service: [*fixed, *_staged_digest(staged, run, target.service, self.commit), *moving]
+            target.service: [*fixed, *own[target.service], *known.get(target.service, ()), *moving]
             for target in targets
         }
         self._look((service, one) for service, references in wanted.items() for one in references)
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # each may ask who has signed
-            one = functools.partial(self._verdict, run, fixed=fixed, asked=asked)
-            verdicts = pool.map(lambda target: one(target, wanted[target.service]), targets)
+            one = functools.partial(self._verdict, run, fixed=fixed, own=own)
+            verdicts = pool.map(lambda target: asked or one(target, wanted[target.service]), targets)
             found = dict(zip((target.service for target in targets), verdicts, strict=True))
         self._require_free(targets, fixed, found)
         return found
@@ -116,12 +119,13 @@ class Shipment:
             said["gates"].append({"name": gate.name, "result": gate.result, "text": gate.text})
             report.say_gate(gate)
 
-        style.say(f"Gates of {len(members)} images, before any tag moves:")
+        style.say(f"Gates of {len(members)} image{'s' if len(members) > 1 else ''}, before any tag moves:")
         proved = set(staged["proved"])
         try:
             with ending(_UNMOVED, _GOES_ON):
                 signer = self.gates.pass_all(run, members, say, proved)
-                release = self._release(run, members, signer)
+                checked = {one["name"]: one["result"] for one in said["gates"]}
+                release = self._release(run, members, signer, checked)
         except Interrupted:  # which says so itself
             raise
         except TaskError:
@@ -141,10 +145,8 @@ class Shipment:
         references: Iterable[str],
         *,
         fixed: Collection[str],
-        asked: Verdict | None,
+        own: Mapping[str, Collection[str]],
     ) -> Verdict:
-        if asked is not None:
-            return asked
         fingerprints = run.draft.fingerprints(target.service)
         same_commit = self._held is not None and self._held.commit == self.commit
         because = ""
@@ -153,18 +155,20 @@ class Shipment:
             if manifest is None:
                 continue
             try:
-                one = reuse.read(f"{target.repository}:{reference}", manifest.content, marked=bool(fingerprints))
+                place = f"{target.repository}{'@' if ':' in reference else ':'}{reference}"
+                one = reuse.read(place, manifest.content, marked=bool(fingerprints))
                 reuse.require_only(one, target.platforms)
                 if fingerprints:
                     reuse.require(one, fingerprints, target.platforms)
-                elif ":" not in reference and not (same_commit and reference in fixed):
+                elif reference not in own[target.service] and not (same_commit and reference in fixed):
                     because = because or run.draft.marks[target.service].always
                     continue
             except Unusable as error:
                 because = because or str(error)
             else:
                 # What lies under a tag may be anybody's, and would be signed: only our own digests are taken unseen.
-                why = "" if ":" in reference else self.gates.refusal(f"{target.repository}@{one.digest}")
+                mine = reference in own[target.service]
+                why = "" if mine else self.gates.refusal(f"{target.repository}@{one.digest}")
                 if not why:
                     return Verdict(image=Stored(one.digest, {}))
                 because = because or why
@@ -182,9 +186,43 @@ class Shipment:
                         hint="raise VERSION: the tag of a release is never moved",
                     )
 
+    def _require_own_tags(self, run: "Run", fixed: Sequence[str], moving: Sequence[str]) -> None:
+        """See that no tag that moves is a release's own."""
+        names = self.registry.tags(plan.REPOSITORY)
+        for tag in moving:
+            other = plan.owner(tag, names)
+            if other is not None and other not in fixed:
+                raise PushError(
+                    f"{tag} is the tag of the release {other} in {run.settings.registry}, and is never moved",
+                    hint=f"leave it out of --tags: VERSION is {run.settings.version}",
+                )
+
     def _committed(self, run: "Run") -> "plan.Release | None":
+        """Return the release of this name that is there; its record becomes a part of ours, and is signed with it."""
         fixed, _ = _kinds(run)
-        return publishing.read(self.registry, plan.name_of(fixed, run.settings.version, self.commit))
+        held = publishing.read(self.registry, plan.name_of(fixed, run.settings.version, self.commit))
+        if held is None:
+            return None
+        place = f"{run.settings.registry}/{plan.REPOSITORY}"
+        why = self.gates.refusal(f"{place}@{held.digest}")
+        if held.project != run.settings.project:
+            why = f"it is of the project {held.project}, and not of {run.settings.project}"
+        if why:
+            raise PushError(
+                f"{place}:{held.name} is released already: {why}", hint="raise VERSION, or choose another --registry"
+            )
+        return held
+
+    def _known(self, run: "Run", moving: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the digests that records tell of each service: where no tag moves, nothing else tells of the last."""
+        found = () if self._held is None else (self._held,)
+        if not moving:
+            own = [one for one in publishing.read_all(self.registry) if one.project == run.settings.project]
+            found = (*found, *own[:1])
+        return {
+            service: [one.digests[service] for one in found if service in one.digests]
+            for service in dict.fromkeys(service for one in found for service in one.digests)
+        }
 
     def _look(self, asked: Iterable[tuple[str, str]]) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -215,7 +253,9 @@ class Shipment:
             ) from None
         return plan.Member(service=outcome.service, digest=manifest.digest, fingerprint=one.fingerprint or None)
 
-    def _release(self, run: "Run", members: tuple[plan.Member, ...], signer: str | None) -> plan.Release:
+    def _release(
+        self, run: "Run", members: tuple[plan.Member, ...], signer: str | None, checked: Mapping[str, str]
+    ) -> plan.Release:
         fixed, moving = _kinds(run)
         self._look((member.service, tag) for member in members for tag in moving)
         before = {tag: {member.service: self._digest(member.service, tag) for member in members} for tag in moving}
@@ -230,6 +270,7 @@ class Shipment:
             fixed=fixed,
             moving=moving,
             before=before,
+            checked=checked,
             signer=signer,
         )
 

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import EngineError, VerifyError
+from ..errors import EngineError, ScanError, VerifyError
 from ..plan.platforms import Platform
+from . import pulls
 from .api import translated
 from .layers import Archive
 
@@ -22,8 +23,10 @@ def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path
 
     Of an engine before 25, which writes none, it is the archive that ``docker save`` makes.
 
-    Raises VerifyError when the image is not for that platform, and EngineError.
+    Raises ScanError when the image is not there, VerifyError when it is not for that platform, and EngineError.
     """
+    if pulls.labels(client, reference) is None:
+        raise ScanError(f"{reference} is not in the image store", hint="inv container-build makes it")
     saved = folder / "image.tar"
     try:
         with saved.open("wb") as file, translated():

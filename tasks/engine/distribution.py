@@ -18,7 +18,7 @@ from ..errors import PushError
 from ..plan.names import is_loopback
 from ..plan.retrying import can_pass
 from .logins import Logins
-from .registry import host_of, reason
+from .registry import host_of, is_unknown, reason
 from .retries import PassingError, Retries
 
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ class Distribution:
                 if answer.status_code != _UNAUTHORIZED or not self._logins.renew(name, answer, said):
                     break
         except requests.RequestException as error:
+            if is_unknown(error):
+                raise PushError(f"there is no {self._host}: {reason(error)}", hint="check --registry") from error
             raise PassingError(f"{self._host} does not answer: {reason(error)}") from error
         if answer.ok or answer.status_code == _NOT_FOUND:
             return answer

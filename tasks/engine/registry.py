@@ -1,5 +1,6 @@
 """Ask a registry over HTTP whether it answers."""
 
+import socket
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
@@ -87,6 +88,11 @@ def reason(error: BaseException) -> str:
     """Return the innermost reason of an error, for a message."""
     error = _innermost(error)
     return str(getattr(error, "strerror", None) or error)
+
+
+def is_unknown(error: BaseException) -> bool:
+    """Whether nothing has the name of the host that was asked."""
+    return isinstance(_innermost(error), socket.gaierror)
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ commits a release, then the tags that people follow, each old value known.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ConfigError, PushError
@@ -19,6 +19,7 @@ REPOSITORY = "releases"
 ARTIFACT = "application/vnd.container-tasks.release.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _SIGNATURES = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")
+_MOMENT = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -57,6 +58,8 @@ class Release:
     """The tags that people follow from one release to the next."""
     before: Mapping[str, Mapping[str, str | None]]
     """By moving tag and service, the digest that it had; None where there was no such tag."""
+    checked: Mapping[str, str] = field(default_factory=dict)
+    """What each gate said: ``ok``, ``not run`` or ``skipped``, by its name."""
     signer: str | None = None
     """Who signed the images, as cosign tells it; None where nobody did."""
     digest: str = ""
@@ -82,6 +85,7 @@ class Release:
             },
             "tags": {"fixed": list(self.fixed), "moving": list(self.moving)},
             "before": {tag: dict(old) for tag, old in self.before.items()},
+            "checked": dict(self.checked),
             "signer": self.signer,
         }
 
@@ -122,6 +126,11 @@ def _without_v(text: str) -> str:
 def name_of(fixed: Sequence[str], version: str, commit: str) -> str:
     """Return what a release's record is called: its version's tag, or, where none is among its tags, its commit."""
     return fixed[0] if fixed else f"{version}-g{commit[:12]}"
+
+
+def owner(tag: str, names: Sequence[str]) -> str | None:
+    """Return the release, of those of these names, whose own tag this is; None where it is nobody's."""
+    return next((name for name in names if _without_v(name) == _without_v(tag)), None)
 
 
 def may_be_name(tag: str) -> bool:
@@ -177,7 +186,7 @@ def loads(content: bytes, *, digest: str, place: str) -> Release:
             project=str(said["project"]),
             version=str(said["version"]),
             commit=str(said["commit"]),
-            created=str(said["created"]),
+            created=_moment(said["created"]),
             platforms=tuple(map(str, said["platforms"])),
             members=members,
             fixed=tuple(map(_tag, said["tags"]["fixed"])),
@@ -186,6 +195,7 @@ def loads(content: bytes, *, digest: str, place: str) -> Release:
                 _tag(tag): {_service(name): None if one is None else _checked(one) for name, one in old.items()}
                 for tag, old in said["before"].items()
             },
+            checked={str(gate): str(word) for gate, word in said["checked"].items()},
             signer=_text(said["signer"]),
             digest=digest,
         )
@@ -200,6 +210,12 @@ def _tag(text: object) -> str:
     """Return what can be a tag: it becomes a part of addresses, and of commands that a person is told to type."""
     if not isinstance(text, str) or not names.is_tag(text):
         raise ValueError(f"{text!r} is no tag")
+    return text
+
+
+def _moment(text: object) -> str:
+    if not isinstance(text, str) or not _MOMENT.fullmatch(text):
+        raise ValueError(f"{text!r} is no time")
     return text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..plan.release import Move, Release
 from . import grid, style
 
-_HEADS = ("release", "state", "service", "digest", "created", "commit", "signer")
+_HEADS = ("release", "state", "service", "digest", "signer", "without", "created (UTC)", "commit")
 _SHORT = len("sha256:") + 12
 _COMMIT = 12
 _FINGERPRINT = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -69,7 +69,7 @@ def show_list(listed: Sequence[Listed], registry: str) -> None:
         return
     whole = any(one.current for one in listed)
     rows = [row for one in listed for row in _rows(one, whole=whole)]
-    grid.show(_HEADS, rows, giving=("signer", "commit"))
+    grid.show(_HEADS, rows, giving=("created (UTC)", "commit"))
     if not whole and any(one.named for one in listed):
         names = ", ".join(f"inv container-rollback --to {one.release.name}" for one in listed if one.named)
         style.say(f"The tags that people follow name several releases. One of these mends it: {names}")
@@ -81,7 +81,8 @@ def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
     if not whole and one.named:
         state = style.paint(f"{one.named} of {one.tags} tags", style.WARN)
     created = release.created.replace("T", " ").removesuffix("Z")
-    first = (release.name, state, created, release.commit[:_COMMIT], _short(release.signer))
+    left = ", ".join(gate for gate, word in release.checked.items() if word != "ok")
+    first = (release.name, state, _short(release.signer), left, created, release.commit[:_COMMIT])
     told = [*map(style.safe, first[:1]), state, *map(style.safe, first[2:])]
     rows = []
     for member in release.members or (None,):

@@ -89,6 +89,54 @@ def test_one_version_in_two_goes_has_one_record(shop: Shop) -> None:
     assert list(shop.records()) == ["v1.0.0"]
 
 
+def test_the_tag_of_another_release_is_never_moved(shop: Shop) -> None:
+    shop.push(*QUICK).ok()
+    before = shop.tags()
+    shop.state("1.1.0", one="second")
+    for tag in ("v1.0.0", "1.0.0"):
+        shop.push(*QUICK, "--tags", f"latest,v1.1.0,{tag}").fails(5, f"{tag} is the tag of the release v1.0.0")
+    assert shop.tags() == before
+
+
+def test_where_no_tag_moves_the_records_tell_what_there_is(shop: Shop) -> None:
+    shop.push(*QUICK, "--tags", "v1.0.0").ok()
+    first = shop.tags()
+    shop.state("1.1.0", one="second")
+    shop.push(*QUICK, "--tags", "v1.1.0").ok()
+    second = shop.tags()
+    assert second["two"] == {"v1.0.0": first["two"]["v1.0.0"], "v1.1.0": first["two"]["v1.0.0"]}
+    assert second["one"]["v1.1.0"] != first["one"]["v1.0.0"]
+
+
+def test_a_release_whose_tags_come_later_is_current_then(shop: Shop) -> None:
+    shop.push(*QUICK, "--tags", "v1.0.0").ok()
+    assert shop.record("v1.0.0")["tags"]["moving"] == []
+    shop.push(*QUICK).ok()
+    assert shop.record("v1.0.0")["tags"]["moving"] == ["latest"]
+    assert [one["current"] for one in shop.listed().values()] == [True]
+
+
+def test_the_record_tells_what_was_left_out(shop: Shop) -> None:
+    shop.push(*QUICK).ok()
+    assert shop.record("v1.0.0")["checked"] == {"verify": "skipped", "scan": "skipped", "sign": "skipped"}
+    assert "verify, scan, sign" in shop.inv("container-releases", COLUMNS="200").ok().out
+    shop.push("--skip", "scan,sign").ok()
+    assert shop.record("v1.0.0")["checked"]["verify"] == "ok"
+
+
+def test_two_projects_at_one_place_do_not_share_a_record(shop: Shop, tmp_path: Path) -> None:
+    shop.push(*QUICK).ok()
+    before = tags(shop.behind, "releases")
+    other = shop.clone(tmp_path / "other")
+    text = (other.repo.root / "invoke.yaml").read_text(encoding="utf-8")
+    other.repo.write("invoke.yaml", text.replace("project: shop", "project: mall"))
+    other.repo.commit()
+    other.push(*QUICK).fails(5, "releases:v1.0.0 is released already: it is of the project shop, and not of mall")
+    assert tags(shop.behind, "releases") == before
+    assert other.listed() == {}
+    other.inv("container-rollback", "--to", "v1.0.0").fails(2, "there is no release 'v1.0.0'")
+
+
 def test_the_list_says_what_is_current(shop: Shop) -> None:
     assert "There is no release" in shop.inv("container-releases").ok().out
     first, second = released(shop, "1.0.0"), released(shop, "1.1.0", one="second", two="second")

@@ -21,6 +21,7 @@ RELEASE = Release(
     fixed=("v1.2.3",),
     moving=("latest",),
     before={"latest": {"one": C, "two": None}},
+    checked={"verify": "ok", "scan": "skipped"},
     signer="key sha256:1",
 )
 
@@ -63,6 +64,14 @@ def test_the_tags_of_signatures_name_no_record() -> None:
     assert not any(plan.may_be_name(f"sha256-{'a' * 64}{ending}") for ending in ("", ".sig", ".att"))
 
 
+@pytest.mark.parametrize(
+    ("tag", "owner"),
+    [("v1.2.3", "v1.2.3"), ("1.2.3", "v1.2.3"), ("v1.2.3-rc", None), ("latest", None), ("1.2", "1.2")],
+)
+def test_a_tag_that_is_a_release_s_own_is_known(tag: str, owner: str | None) -> None:
+    assert plan.owner(tag, ["v1.2.3", "1.2", "1.0.0-g0123456789ab"]) == owner
+
+
 def test_a_record_is_read_as_it_was_written() -> None:
     assert plan.loads(RELEASE.dumps(), digest=C, place="x") == replace(RELEASE, digest=C)
 
@@ -78,6 +87,8 @@ def test_a_record_is_read_as_it_was_written() -> None:
         json.dumps({**RELEASE.content(), "tags": None}).encode(),
         json.dumps({**RELEASE.content(), "before": {"latest": {"one": "../x"}}}).encode(),
         json.dumps({**RELEASE.content(), "services": ["one"]}).encode(),
+        json.dumps({**RELEASE.content(), "created": "tomorrow"}).encode(),
+        json.dumps({**RELEASE.content(), "created": "9999-01-01T00:00:00Z"}).encode(),
     ],
 )
 def test_a_damaged_record_is_an_error_that_names_it(content: bytes) -> None:
