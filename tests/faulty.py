@@ -87,7 +87,7 @@ class Faulty:
 
     behind: str
     address: str = ""
-    rules: list[Rule] = field(default_factory=list)
+    faults: list[Rule] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Methods and paths, in the order in which they came."""
     log: list[Asked] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Faulty:
 
     def when(self, rule: Rule) -> "Faulty":
         """Spoil what a rule says."""
-        self.rules.append(rule)
+        self.faults.append(rule)
         return self
 
     def anew(self) -> None:
@@ -115,14 +115,14 @@ class Faulty:
         over, self.over = self.over, threading.Event()
         over.set()
         with self.lock:
-            self.rules, self.asked, self.log = [], [], []
+            self.faults, self.asked, self.log = [], [], []
 
     def take(self, asked: Asked) -> Rule | None:
         """Write a request down, and return the first rule that spoils it."""
         with self.lock:
             self.asked.append((asked.method, asked.path))
             self.log.append(asked)
-            return next((rule for rule in [rule for rule in self.rules if rule.takes(asked)]), None)
+            return next((rule for rule in [rule for rule in self.faults if rule.takes(asked)]), None)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -181,7 +181,7 @@ class Build:
         # Told to end, buildx may still come to an exit code, and says that it was cancelled.
         hung = self._vain if ended.code != 0 and is_push(self._vain) else ""
         if hung:
-            self.account.words = f"failed to push {self.target.repository}: {hung}"
+            hung = f"failed to push {self.target.repository}: {hung}"
         if ended.code == 0:
             state = State.UNCHANGED if self._is_known(result) else State.BUILT
         else:
@@ -193,7 +193,7 @@ class Build:
             cached=self.account.cached_share,
             reference=self.target.references[0],
             digest=result.get("containerimage.digest"),
-            failure=self._failure(ended.code) if state is State.FAILED else None,
+            failure=self._failure(ended.code, hung) if state is State.FAILED else None,
             log=workspace.log_path(self.target.service) if self._log is not None else "",
             because=(self.obstacle,) if self.obstacle else (),
             course=self._course() if self._began else None,
@@ -203,14 +203,14 @@ class Build:
     def _course(self) -> Course:
         return Course(began=self._began, steps=tuple(self.account.steps.values()), lag=self._lag)
 
-    def _failure(self, code: int | None) -> Failure:
+    def _failure(self, code: int | None, hung: str = "") -> Failure:
         words = [line for line in self.account.words.splitlines() if line.strip()]
         last = masked(words[-1].removeprefix("ERROR: ")) if words else f"buildx ended with {code}"
         step = self.account.failing
         name = step.name if step else ""
         return diagnose(
             step=name,
-            error=step.error if step else last,
+            error=hung or (step.error if step else last),
             lines=self.account.tail(step) if step else (),
             excerpt=excerpt.find(words, name, self.root, self.target, self.support),
         )

@@ -249,7 +249,7 @@ def test_a_builder_that_is_killed_at_a_request_comes_back(felled: Lane, requests
 
         return Trial("-9 to the builder", str(point), spoil, passes)
 
-    releases.run_all([felled], [felling(point) for point in every(requests, 9)])
+    releases.run_all([felled], [felling(point) for point in every(requests, 18)])
 
 
 @pytest.mark.parametrize("uses", [1, 2, 5, 11] if LONG else [2])
@@ -296,7 +296,7 @@ def test_a_registry_whose_disk_is_full_has_all_tags_or_none(filled: Lane) -> Non
     before = blocks(filled.storage)
     filled.push().ok()
     needed = before - blocks(filled.storage)
-    step = max(1, needed // (24 if LONG else 6))
+    step = max(1, needed // (24 if LONG else 4))
     releases.run_all([filled], [filling(left) for left in range(0, needed, step)])
 
 
@@ -348,5 +348,5 @@ def test_a_fault_while_images_are_signed_leaves_all_tags_or_none(signing: Lane) 
     if LONG:
         trials = [served(kind, point) for kind in kinds for point in found]
     else:
-        trials = [served(kind, found[number * len(found) // 4]) for number, kind in enumerate(kinds[1:13:3])]
+        trials = [served(kind, found[number * len(found) // 3]) for number, kind in enumerate(kinds[1:13:4])]
     releases.run_all([signing], trials)
