@@ -51,8 +51,9 @@ def show(release: Release, moved: Sequence[Move], registry: str) -> None:
     tags = {move.tag for move in moved}
     style.say(f"  {'tags':<7} {style.paint('ok', style.GOOD)}  {', '.join(sorted(tags)) or 'all were there already'}")
     count = len(release.members)
+    done = f"Released {release.name}" if moved else f"{release.name} was released before, and is current"
     style.say(
-        f"{style.paint(f'Released {release.name}', style.STRONG)}: {count} service{'s' if count != 1 else ''} in "
+        f"{style.paint(done, style.STRONG)}: {count} service{'s' if count != 1 else ''} in "
         f"{registry}, record {release.digest[:_SHORT]}"
     )
 
