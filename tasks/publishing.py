@@ -10,19 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .engine.distribution import MANIFEST, Manifest
+from . import ledger
 from .engine.interrupts import Interrupts
 from .engine.retries import PassingError
 from .errors import Interrupted, PushError, TaskError
 from .plan import release as plan
 from .plan.release import Move, Release
-from .report import style
 
 if TYPE_CHECKING:
     from .engine.distribution import Distribution
 
 _AT_ONCE = 8  # requests
-_EMPTY = b"{}"
 _NAMED = 5  # tags that an error names one by one
 _UNMOVED = "no tag that anybody follows has moved"
 
@@ -150,64 +148,15 @@ def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> 
         )
 
 
-def write(registry: "Distribution", release: Release, sign: Callable[[str], object]) -> Release:
-    """Put a release's record into the registry, signed before it has its tag, and return it with its digest.
-
-    Raises PushError and SignError.
-    """
-    content = release.dumps()
-    config, layer = registry.upload(plan.REPOSITORY, _EMPTY), registry.upload(plan.REPOSITORY, content)
-    manifest = Manifest(MANIFEST, plan.artifact(release, config, layer, size=len(content)))
-    registry.put(plan.REPOSITORY, manifest.digest, manifest)
-    sign(f"{registry.registry}/{plan.REPOSITORY}@{manifest.digest}")
-    registry.put(plan.REPOSITORY, release.name, manifest)
-    return replace(release, digest=manifest.digest)
-
-
 def _written(
     registry: "Distribution", release: Release, sign: Callable[[str], object], interrupts: Interrupts
 ) -> Release:
     try:
-        return write(registry, release, sign)
+        return ledger.write(registry, release, sign)
     except TaskError as error:
         _stop(interrupts, _UNMOVED)  # Ctrl-C at a terminal ends cosign as well
         state = f"the tags {', '.join(release.fixed)} are set, which nobody follows yet" if release.fixed else _UNMOVED
         raise type(error)(f"{error.reason}; {state}", hint=error.hint) from error
-
-
-def read(registry: "Distribution", name: str) -> Release | None:
-    """Return the release that a tag of the records' repository names; None where it names none.
-
-    Raises PushError for a record that is damaged, and where the registry does not say.
-    """
-    manifest = registry.manifest(plan.REPOSITORY, name)
-    layer = None if manifest is None else plan.layer_of(manifest.content)
-    if manifest is None or layer is None:
-        return None
-    place = f"{registry.registry}/{plan.REPOSITORY}:{name}"
-    found = plan.loads(registry.blob(plan.REPOSITORY, layer), digest=manifest.digest, place=place)
-    if found.name != name:
-        raise plan.DamagedError(f"{place} is the record of {found.name}", hint="somebody else has tagged it")
-    return found
-
-
-def read_all(registry: "Distribution") -> tuple[Release, ...]:
-    """Return every release of a registry, the newest first; one that is damaged hides no other.
-
-    Raises PushError where the registry does not say.
-    """
-
-    def one(tag: str) -> Release | None:
-        try:
-            return read(registry, tag)
-        except plan.DamagedError as error:
-            style.note(error.reason)
-            return None
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        tags = filter(plan.may_be_name, registry.tags(plan.REPOSITORY))
-        found = pool.map(one, tags)
-        return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
 
 
 def _merged(release: Release, held: Release | None) -> Release:

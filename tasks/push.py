@@ -53,7 +53,7 @@ def _release(wanted: "Settings", repository: Repository, values: dict[str, Any])
     ports.require_registry(wanted)
     with ports.alone(wanted):
         passed = gates.prepare(wanted, skipped, require=bool(values["require"]), source="--skip")
-        shipment = shipping.Shipment(ports.registry(wanted), passed)
+        shipment = shipping.Shipment.of(ports.registry(wanted), passed)
         return pipeline.run(
             ports.with_builder(wanted), repository, output=Output.PUSH, print_only=False, shipment=shipment
         )

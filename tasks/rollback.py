@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import gates, ports, publishing
+from . import gates, ledger, ports, publishing
 from .engine.interrupts import ending
 from .errors import ConfigError
 from .plan import release as plan
@@ -63,7 +63,7 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
 
 def _own(registry: "Distribution", settings: "Settings") -> tuple[plan.Release, ...]:
     """Return the releases of this project: others may have theirs at the same place."""
-    return tuple(one for one in publishing.read_all(registry) if one.project == settings.project)
+    return tuple(one for one in ledger.read_all(registry) if one.project == settings.project)
 
 
 def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple[report.Listed, ...]:

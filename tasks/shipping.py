@@ -1,39 +1,36 @@
 """The flow behind container-push: untagged images, gates, signatures, and only then tags, of all services."""
 
-import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from . import gates, ports, publishing
-from .engine import git, records
+from . import ports, publishing
+from .engine import records
 from .engine.interrupts import ending
 from .engine.retries import PassingError
 from .errors import Interrupted, PushError, TaskError
+from .gates import Gates
 from .plan import release as plan
 from .plan import reuse
 from .plan.failures import Kind
-from .plan.freshness import Stored, Verdict
+from .plan.freshness import Verdict
 from .plan.record import dumps
 from .plan.retrying import words_can_pass
 from .plan.reuse import Unusable
 from .report import release as report
 from .report import style
 from .report.release import Gate
+from .standing import STAGED, Standing, kinds
 
 if TYPE_CHECKING:
     from .decision import Run
-    from .engine.distribution import Distribution, Manifest
+    from .engine.distribution import Distribution
     from .plan.outcomes import Outcome
     from .plan.targets import Target
     from .recording import Recording
 
-STAGED = "staged.json"
-"""What an unfinished release has in the registry already, by service: a further try does not do it again."""
-_AT_ONCE = 8  # requests
 _UNMOVED, _GOES_ON = "no tag has moved", "inv container-push goes on where this ended"
 
 
@@ -42,38 +39,19 @@ class Shipment:
     """One release on its way."""
 
     registry: "Distribution"
-    gates: gates.Gates
-    commit: str = ""
-    _there: "dict[tuple[str, str], Manifest | None]" = field(default_factory=dict)
-    """By service and tag or digest, what the registry has."""
-    _held: "plan.Release | None" = None
-    """The release of this name, where an earlier push has committed it."""
+    gates: Gates
+    standing: Standing
+
+    @classmethod
+    def of(cls, registry: "Distribution", passed: Gates) -> "Shipment":
+        """Return a release that has not begun."""
+        return cls(registry, passed, Standing(registry, passed))
 
     def verdicts(
         self, run: "Run", targets: "Sequence[Target]", *, asked: Verdict | None = None
     ) -> Mapping[str, Verdict]:
-        """Return for each service whether the registry has its image, or why it has to be built: as ``asked``, if so.
-
-        Raises PushError where a tag of this release names something else already.
-        """
-        self.commit = git.head_in_full(run.repository.root)
-        fixed, moving = _kinds(run)
-        staged = records.read_file(run.settings.root, STAGED) or {}
-        self._require_own_tags(run, fixed, moving)
-        self._held = self._committed(run)
-        known = self._known(run, moving)
-        own = {target.service: _staged_digest(staged, run, target.service, self.commit) for target in targets}
-        wanted = {
-            target.service: [*fixed, *own[target.service], *known.get(target.service, ()), *moving]
-            for target in targets
-        }
-        self._look((service, one) for service, references in wanted.items() for one in references)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:  # each may ask who has signed
-            one = functools.partial(self._verdict, run, fixed=fixed, own=own)
-            verdicts = pool.map(lambda target: asked or one(target, wanted[target.service]), targets)
-            found = dict(zip((target.service for target in targets), verdicts, strict=True))
-        self._require_free(targets, fixed, found)
-        return found
+        """Return for each service what ``Standing`` says of it; raises as that does."""
+        return self.standing.verdicts(run, targets, asked=asked)
 
     def build_again(
         self,
@@ -133,102 +111,10 @@ class Shipment:
             raise
         finally:
             records.write_file(run.settings.root, STAGED, dumps({**staged, "proved": sorted(proved)}))
-        done = publishing.publish(self.registry, release, self.gates.sign_record, held=self._held)
+        done = publishing.publish(self.registry, release, self.gates.sign_record, held=self.standing.held)
         said |= report.answer(done.release, done.moved)
         records.remove_files(run.settings.root, STAGED)
         report.show(done.release, done.moved, run.settings.registry)
-
-    def _verdict(
-        self,
-        run: "Run",
-        target: "Target",
-        references: Iterable[str],
-        *,
-        fixed: Collection[str],
-        own: Mapping[str, Collection[str]],
-    ) -> Verdict:
-        fingerprints = run.draft.fingerprints(target.service)
-        same_commit = self._held is not None and self._held.commit == self.commit
-        because = ""
-        for reference in references:
-            manifest = self._there.get((target.service, reference))
-            if manifest is None:
-                continue
-            try:
-                place = f"{target.repository}{'@' if ':' in reference else ':'}{reference}"
-                one = reuse.read(place, manifest.content, marked=bool(fingerprints))
-                reuse.require_only(one, target.platforms)
-                if fingerprints:
-                    reuse.require(one, fingerprints, target.platforms)
-                elif reference not in own[target.service] and not (same_commit and reference in fixed):
-                    because = because or run.draft.marks[target.service].always
-                    continue
-            except Unusable as error:
-                because = because or str(error)
-            else:
-                # What lies under a tag may be anybody's, and would be signed: only our own digests are taken unseen.
-                mine = reference in own[target.service]
-                why = "" if mine else self.gates.refusal(f"{target.repository}@{one.digest}")
-                if not why:
-                    return Verdict(image=Stored(one.digest, {}))
-                because = because or why
-        return Verdict(because=(because or "the registry has no image of it",))
-
-    def _require_free(self, targets: "Sequence[Target]", fixed: Sequence[str], found: Mapping[str, Verdict]) -> None:
-        for target in targets:
-            image = found[target.service].image
-            for tag in fixed:
-                there = self._there.get((target.service, tag))
-                if there is not None and (image is None or image.id != there.digest):
-                    raise PushError(
-                        f"{target.repository}:{tag} is released already, with other content ({there.digest[:19]}…): "
-                        f"{'; '.join(found[target.service].because) or 'its tags name different images'}",
-                        hint="raise VERSION: the tag of a release is never moved",
-                    )
-
-    def _require_own_tags(self, run: "Run", fixed: Sequence[str], moving: Sequence[str]) -> None:
-        """See that no tag that moves is a release's own."""
-        names = self.registry.tags(plan.REPOSITORY)
-        for tag in moving:
-            other = plan.owner(tag, names)
-            if other is not None and other not in fixed:
-                raise PushError(
-                    f"{tag} is the tag of the release {other} in {run.settings.registry}, and is never moved",
-                    hint=f"leave it out of --tags: VERSION is {run.settings.version}",
-                )
-
-    def _committed(self, run: "Run") -> "plan.Release | None":
-        """Return the release of this name that is there; its record becomes a part of ours, and is signed with it."""
-        fixed, _ = _kinds(run)
-        held = publishing.read(self.registry, plan.name_of(fixed, run.settings.version, self.commit))
-        if held is None:
-            return None
-        place = f"{run.settings.registry}/{plan.REPOSITORY}"
-        why = self.gates.refusal(f"{place}@{held.digest}")
-        if held.project != run.settings.project:
-            why = f"it is of the project {held.project}, and not of {run.settings.project}"
-        if why:
-            raise PushError(
-                f"{place}:{held.name} is released already: {why}", hint="raise VERSION, or choose another --registry"
-            )
-        return held
-
-    def _known(self, run: "Run", moving: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """Return the digests that records tell of each service: where no tag moves, nothing else tells of the last."""
-        found = () if self._held is None else (self._held,)
-        if not moving:
-            own = [one for one in publishing.read_all(self.registry) if one.project == run.settings.project]
-            found = (*found, *own[:1])
-        return {
-            service: [one.digests[service] for one in found if service in one.digests]
-            for service in dict.fromkeys(service for one in found for service in one.digests)
-        }
-
-    def _look(self, asked: Iterable[tuple[str, str]]) -> None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            wanted = tuple(dict.fromkeys(asked))
-            answers = pool.map(lambda one: self.registry.manifest(*one), wanted)
-            self._there |= dict(zip(wanted, answers, strict=True))
 
     def _member(self, run: "Run", outcome: "Outcome") -> plan.Member:
         """Return a service's image, as the registry itself shows it.
@@ -256,14 +142,16 @@ class Shipment:
     def _release(
         self, run: "Run", members: tuple[plan.Member, ...], signer: str | None, checked: Mapping[str, str]
     ) -> plan.Release:
-        fixed, moving = _kinds(run)
-        self._look((member.service, tag) for member in members for tag in moving)
-        before = {tag: {member.service: self._digest(member.service, tag) for member in members} for tag in moving}
+        fixed, moving = kinds(run)
+        self.standing.look((member.service, tag) for member in members for tag in moving)
+        before = {
+            tag: {member.service: self.standing.digest(member.service, tag) for member in members} for tag in moving
+        }
         return plan.Release(
-            name=plan.name_of(fixed, run.settings.version, self.commit),
+            name=plan.name_of(fixed, run.settings.version, self.standing.commit),
             project=run.settings.project,
             version=run.settings.version,
-            commit=self.commit,
+            commit=self.standing.commit,
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             platforms=tuple(map(str, run.outline.request.platforms)),
             members=members,
@@ -274,10 +162,6 @@ class Shipment:
             signer=signer,
         )
 
-    def _digest(self, service: str, tag: str) -> str | None:
-        there = self._there.get((service, tag))
-        return None if there is None else there.digest
-
     def hold(self, run: "Run", outcomes: "Iterable[Outcome]") -> dict[str, Any]:
         """Keep what is in the registry without a tag, for the next try; return that, with what was proved.
 
@@ -287,28 +171,12 @@ class Shipment:
         proved = before.get("proved")
         content = {
             "registry": run.settings.registry,
-            "commit": self.commit,
+            "commit": self.standing.commit,
             "digests": {one.service: one.digest for one in outcomes if one.ready and one.digest is not None},
             "proved": [one for one in proved if isinstance(one, str)] if isinstance(proved, list) else [],
         }
         records.write_file(run.settings.root, STAGED, dumps(content))
         return content
-
-
-def _kinds(run: "Run") -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the tags of a release that name it alone, and those that move; suffixes count as theirs."""
-    tags = tuple(reference.rpartition(":")[2] for reference in run.outline.targets[0].references)
-    return plan.kinds(tags, run.settings.version, suffix=run.outline.suffix)
-
-
-def _staged_digest(staged: Mapping[str, Any], run: "Run", service: str, commit: str) -> list[str]:
-    """Return the digest that an unfinished try of the same commit has left in the registry."""
-    digests = staged.get("digests")
-    if staged.get("registry") != run.settings.registry or not isinstance(digests, dict):
-        return []
-    known = bool(run.draft.fingerprints(service))
-    digest = digests.get(service)
-    return [digest] if isinstance(digest, str) and (known or staged.get("commit") == commit) else []
 
 
 def _passing(outcomes: Mapping[str, "Outcome"]) -> dict[str, str]:
