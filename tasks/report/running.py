@@ -8,6 +8,7 @@ from typing import Any
 from colorama import Fore
 
 from ..plan.conditions import READ_ONLY, Condition, Health
+from ..plan.printable import masked
 from ..plan.running import Container, Launch
 from . import grid, style
 
@@ -102,7 +103,7 @@ def failure(condition: Condition, lines: Sequence[str]) -> None:
     """Print what is wrong with a service, and the last it wrote."""
     style.say(f"{style.paint(condition.service, style.STRONG)} {style.paint(style.safe(condition.problem), style.BAD)}")
     for line in lines:
-        style.say(f"    | {style.safe(line)}")
+        style.say(f"    | {style.safe(masked(line))}")
     if not lines:
         style.say("    it has written nothing")
     if any(READ_ONLY in line.lower() for line in lines):
@@ -127,7 +128,7 @@ class Log:
         Raises BrokenPipeError when nobody reads any more: to follow logs for nobody would never end.
         """
         with self._lock:
-            style.emit(f"{self._fronts[service]} {style.safe(text)}")
+            style.emit(f"{self._fronts[service]} {style.safe(masked(text))}")
 
     def ended(self, service: str, how: str, *, bad: bool, others: int) -> None:
         """Print that a service has ended, while so many others go on."""
