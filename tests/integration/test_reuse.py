@@ -177,8 +177,10 @@ def test_what_somebody_else_has_pushed_is_never_taken(published: Repo, spoilt: F
     index = docker("buildx", "imagetools", "inspect", "--raw", name)
     mark = json.loads(index)["annotations"]["container-tasks.fingerprint"]
     published.write("services/one/word", "other\n")
+    published.write("VERSION", "1.2.4\n")
     published.commit()
     published.inv(*PUSH, "--platforms", BOTH, "--services", "one").ok()
+    published.write("VERSION", "1.2.3\n")
     drop(spoilt.address)
     docker(
         *("buildx", "imagetools", "create", "-t", name, "-t", name.replace("latest", "v1.2.3")),

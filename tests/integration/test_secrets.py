@@ -159,7 +159,7 @@ RUNS = (
     ("container-build", "--services", "one", "--reuse", "--force"),
 )
 
-MUST = ("container-scan", "container-sbom", "container-releases", "container-rollback", "container-verify")
+MUST = ("container-scan", "container-sbom", "container-releases", "container-rollback")
 
 
 def test_no_secret_is_found_in_anything_that_is_written_shown_started_or_published(
