@@ -25,6 +25,7 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
     from .settings import whole_number
 
     count = whole_number(most or _MOST, "--most", hint="for example --most 5")
+    ports.require_registry(settings)
     registry = ports.registry(settings)
     listed = _listed(registry, _own(registry, settings)[:count])
     report.show_list(listed, settings.registry)
@@ -38,6 +39,7 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
     PushError when the tags could not be moved; then they are where they were, or the error names those that are not.
     """
     began = time.monotonic()
+    ports.require_registry(settings)
     registry = ports.registry(settings)
     with ports.alone(settings):
         releases = _own(registry, settings)

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from pathlib import Path
 from threading import Timer
 
 import pytest
@@ -93,3 +94,19 @@ def test_a_builder_of_our_own_builds_loads_and_pushes(tiny: Repo, registry: str)
     assert "tiny-release" in tiny.inv("container-clean", "--dry-run").ok().out
     tiny.inv("container-clean", "--yes").ok()
     assert "tiny-release" not in docker("buildx", "ls")
+
+
+def test_a_docker_configuration_of_its_own_takes_the_builder_that_runs(tiny: Repo, tmp_path: Path) -> None:
+    """Its daemon, its cache and what it builds just now are another's, too."""
+    from tasks.engine.machine import buildkitd, plugin, processes
+
+    tiny.service("one", "COPY services/one/word /word")
+    tiny.inv("container-setup", "--release-builder").ok()
+    running = processes.find(buildkitd.mark("tiny-release"))
+    program = plugin.chosen()
+    assert program is not None
+    (tmp_path / "docker/cli-plugins").mkdir(parents=True)
+    (tmp_path / "docker/cli-plugins/docker-buildx").symlink_to(program)
+    tiny.inv("container-setup", "--release-builder", env={"DOCKER_CONFIG": str(tmp_path / "docker")}).ok()
+    assert processes.find(buildkitd.mark("tiny-release")) == running
+    tiny.inv("container-build", "--builder", "tiny-release").ok()

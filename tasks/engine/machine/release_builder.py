@@ -44,6 +44,10 @@ def ensure(name: str, *, project: str) -> tuple[str, bool]:
             f"the builder {name} does not answer, and is not one of ours",
             hint=f"docker buildx inspect --bootstrap {name}; or remove it: docker buildx rm {name}",
         )
+    if driver is None and name in buildkitd.names():  # its daemon runs, and another docker configuration knows it
+        _connect(name)
+        _record_owner(name, project)
+        return _REMOTE, True
     remove(name)
     _record_owner(name, project)
     refusal = _in_container(name)
@@ -125,6 +129,11 @@ def _stand_alone(name: str, refusal: str) -> None:
             hint="let the engine reach Docker Hub, or be root on Debian or Ubuntu, where BuildKit can be built",
         )
     buildkitd.ensure_started(name)
+    _connect(name)
+
+
+def _connect(name: str) -> None:
+    """Let buildx know the stand-alone daemon of that name."""
     address = f"unix://{buildkitd.socket(name)}"
     process.check("docker", "buildx", "create", "--name", name, "--driver", _REMOTE, address, timeout=_ASK_SECONDS)
     if not _bootstraps(name):
