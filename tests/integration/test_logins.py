@@ -83,7 +83,9 @@ def test_who_is_logged_in_releases_signs_lists_and_goes_back(
     assert asking.digests() == first
     silent(pushed, again, back)
     if asking.way != "password":  # each repository was asked for by itself, for no more than was needed
-        assert {one.split(":")[1] for one in asking.tokens.given} == {"team/one", "team/two", "team/releases"}
+        # BuildKit also asks to read where it has pushed a layer before: it need not send that again.
+        written = {one.split(":")[1] for one in asking.tokens.given if "push" in one}
+        assert written == {"team/one", "team/two", "team/releases"}
         assert not [one for one in asking.tokens.given if "*" in one or "delete" in one]
 
 
