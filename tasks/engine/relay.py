@@ -27,6 +27,9 @@ _HEAD = struct.Struct(">BxxxL")
 _OUTPUT = 1  # the engine's name of that stream; the other is its errors
 _NOT_FOUND = (126, 127)
 
+UNHEARD = "nothing listens there"
+"""What is wrong where a request has reached nobody."""
+
 
 class _Cable:
     """What a program in a container reads and writes, with what http.client asks of a socket."""
@@ -161,7 +164,7 @@ class Relay:
 def _reason(error: Exception, errors: bytes) -> str:
     said = " ".join(errors.decode(errors="replace").split())
     if "refused" in said.lower():
-        return "nothing listens there"
+        return UNHEARD
     if isinstance(error, http.client.IncompleteRead):
         return "the answer was cut off"
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):

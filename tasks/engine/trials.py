@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..plan.conditions import SETTLED, Health
 from ..plan.evidence import Answer, Image, Runs, Start, Stop, Subject
+from .relay import UNHEARD
 from .specimens import Network, Specimen
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ USUAL = "1000:1000"
 _LOOK = 0.2  # seconds between two looks
 _ANSWER = 5.0  # seconds that an answer may take
 _SLOW = 20.0  # and one that is slow on purpose
-_UNDER_WAY = 0.6  # seconds until a request is surely in flight
+_UNDER_WAY = 0.6  # seconds until a request is in flight
+_SURELY_UNDER_WAY = 1.8  # and on a machine that has too much to do
 _STUCK = 12.0  # seconds in which a stopped process has to be noticed: a look every second, each of at most five
 _END = 6.0  # seconds until a container that does not end is killed
 _LINES = 8
@@ -73,8 +75,8 @@ class _Trial:
             successor.signal("SIGKILL")  # the port has to be free; all containers go together, which is quicker
             specimen = self._network.specimen(subject, self._image, user)
             other = self._start(specimen)
-            if stop is None and other.well:
-                stop = self._stop(specimen)
+            if other.well and (stop is None or _came_too_late(stop)):
+                stop = self._stop(specimen, head=_UNDER_WAY if stop is None else _SURELY_UNDER_WAY)
         specimen.signal("SIGKILL")
         return Runs(
             deaf=deaf,
@@ -162,15 +164,15 @@ class _Trial:
         successor = self._network.specimen(self._subject, self._image, USUAL, after=specimen)
         return self._start(successor), successor
 
-    def _stop(self, specimen: Specimen) -> Stop:
-        """Send it its stop signal while a slow request is in flight, where there is one."""
+    def _stop(self, specimen: Specimen, *, head: float = _UNDER_WAY) -> Stop:
+        """Send it its stop signal while a slow request is in flight, where there is one, ``head`` seconds before."""
         name = self._image.stop_signal or "SIGTERM"
         with ThreadPoolExecutor(1) as pool:
             request = (
                 None if self._subject.paths.slow is None else pool.submit(self._get, self._subject.paths.slow, _SLOW)
             )
             if request is not None:
-                time.sleep(_UNDER_WAY)
+                time.sleep(head)
             before = request is not None and request.done()
             began = time.monotonic()
             specimen.signal(name)
@@ -189,3 +191,8 @@ class _Trial:
                 return passed
             time.sleep(_LOOK / 2)
         return None
+
+
+def _came_too_late(stop: Stop) -> bool:
+    """Whether the slow request had reached nobody when the signal came: a busy machine, and nothing of the image's."""
+    return stop.answer is not None and stop.answer.fault == UNHEARD

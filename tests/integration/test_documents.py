@@ -19,6 +19,8 @@ from typing import Any, TypeGuard
 import pytest
 from invoke.util import yaml
 
+from tests import advisories
+from tests.oci import Registry
 from tests.support import ROOT, Repo, docker, environment, loopback_registry
 
 NAMES = (
@@ -120,6 +122,8 @@ def place(checkout: Repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         env = {
             "DOCKER_REGISTRY": f"{address}/documents",
             "INVOKE_CONTAINER_PROJECT": f"documents-{repo.seed[:8]}",
+            # Where there is a Trivy, a push scans: by a database of the tests' own, since no other is in reach.
+            "INVOKE_CONTAINER_SCAN_DB": advisories.push(Registry(address), "db:2"),
             "PATH": f"{BIN}:{os.environ['PATH']}",
         }
         yield repo, env
