@@ -68,6 +68,10 @@ def undoubled(text: str) -> str:
     return text.replace("$${", "${").replace("%%{", "%{")
 
 
+def doubled(text: str) -> str:
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
 @tries(40, 1000, builder=hostile.native)
 def test_a_builder_is_never_an_option(tmp_path: Path, builder: str) -> None:
     with typed.repository(tmp_path) as repo:
@@ -114,5 +118,10 @@ def test_bake_itself_reads_every_value_as_it_was(crowd: list[str]) -> None:
     args = {f"A{number}": value for number, value in enumerate(crowd)}
     text = spelled_in_json(bake.dumps(bake.definition(plan(source(args=args), ca=None))))
     read = json.loads(docker("buildx", "bake", "--print", "-f", "-", "agent", stdin=text))
-    found = read["target"]["agent"]["args"]  # printed as bake would read it again
-    assert {key: undoubled(found[key]) for key in args} == {key: composed(value) for key, value in args.items()}
+    found = read["target"]["agent"]["args"]  # printed as it is, or as bake would read it again
+    wrong = {
+        key: (found[key], value)
+        for key, value in args.items()
+        if found[key] not in {composed(value), doubled(composed(value))}
+    }
+    assert not wrong
