@@ -2,15 +2,14 @@
 
 import json
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import EngineError, ScanError, VerifyError
+from ..errors import ScanError, VerifyError
 from ..plan.platforms import Platform
 from . import pulls
 from .api import translated
-from .layers import Archive
+from .layers import Archive, told_of
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -28,7 +27,7 @@ def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path
     if pulls.labels(client, reference) is None:
         raise ScanError(f"{reference} is not in the image store", hint="inv container-build makes it")
     saved = folder / "image.tar"
-    try:
+    with told_of(reference):
         with saved.open("wb") as file, translated():
             for chunk in client.get_image(reference):
                 file.write(chunk)
@@ -47,14 +46,4 @@ def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path
         size = (layout / "blobs" / digest.replace(":", "/")).stat().st_size
         index = {"schemaVersion": 2, "manifests": [{"mediaType": _MANIFEST, "digest": digest, "size": size}]}
         (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"{reference} cannot be copied out of the engine: {error.strerror or error}",
-            hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
-        ) from error
-    except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise EngineError(
-            f"the engine's copy of {reference} cannot be read: {error!r}",
-            hint=f"pull or build it again; docker save {reference} | tar -t shows what there is of it",
-        ) from error
     return layout

@@ -59,24 +59,13 @@ class Store:
 
         Raises VerifyError when the image is not for that platform, and EngineError.
         """
-        with tempfile.TemporaryFile() as spool:
-            try:
-                with translated():
-                    for chunk in self._api.get_image(reference):
-                        spool.write(chunk)
-                spool.seek(0)
-                with tarfile.open(fileobj=spool) as archive:
-                    return self._image(Archive(archive), reference, platform)
-            except OSError as error:
-                raise EngineError(
-                    f"{reference} cannot be copied out of the engine: {error.strerror or error}",
-                    hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
-                ) from error
-            except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
-                raise EngineError(
-                    f"the engine's copy of {reference} cannot be read: {error!r}",
-                    hint=f"pull or build it again; docker save {reference} | tar -t shows what there is of it",
-                ) from error
+        with tempfile.TemporaryFile() as spool, told_of(reference):
+            with translated():
+                for chunk in self._api.get_image(reference):
+                    spool.write(chunk)
+            spool.seek(0)
+            with tarfile.open(fileobj=spool) as archive:
+                return self._image(Archive(archive), reference, platform)
 
     def _image(self, archive: "Archive", reference: str, platform: Platform) -> Image:
         found = dict(archive.images())
@@ -259,3 +248,23 @@ def _bytes(content: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[Any]:
             file.flush()
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 yield mapped
+
+
+@contextmanager
+def told_of(reference: str) -> Iterator[None]:
+    """Say for a person why an engine's copy of an image cannot be kept or read.
+
+    Raises EngineError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"{reference} cannot be copied out of the engine: {error.strerror or error}",
+            hint=f"it needs room in {tempfile.gettempdir()}; TMPDIR names another folder",
+        ) from error
+    except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise EngineError(
+            f"the engine's copy of {reference} cannot be read: {error!r}",
+            hint=f"pull or build it again; docker save {reference} | tar -t shows what there is of it",
+        ) from error
