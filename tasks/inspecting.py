@@ -10,7 +10,7 @@ from . import ports, scanning
 from .engine import trivy
 from .engine.retries import PassingError
 from .engine.signatures import Statement
-from .errors import ScanError
+from .errors import PushError, ScanError
 from .plan import reuse
 from .plan.retrying import words_can_pass
 from .plan.scanning import Scan, Subject
@@ -78,8 +78,10 @@ def _images(settings: "Settings", members: "Sequence[Member]") -> "Iterator[tupl
     for member in members:
         manifest = registry.manifest(member.service, member.digest)
         place = f"{settings.registry}/{member.service}"
-        if manifest is None:
-            continue
+        if manifest is None:  # left out, it would pass unseen
+            raise PushError(
+                f"{place} does not have {member.digest} any more", hint="inv container-push builds it again"
+            )
         index = reuse.read(f"{place}@{member.digest}", manifest.content, marked=False)
         for platform in settings.platforms:
             yield member.service, platform, f"{place}@{index.manifests[platform]}"

@@ -34,12 +34,13 @@ def prove(run: "Run", members: "Sequence[Member]", *, require: bool) -> str:
         chosen = []
         for member in members:
             reference = f"{settings.registry}/{member.service}@{member.digest}"
+            if pulls.labels(client, reference) is None:  # what was here before stays
+                pulled.append(reference)
             for platform in run.outline.request.platforms:
                 retries.call(f"the pull of {member.service}", partial(_pull, client, reference, platform))
                 chosen.append(
                     subjects.of_service(services[member.service], settings, run.repository, platform, reference, engine)
                 )
-            pulled.append(reference)
         found, content, error = verifying.verified(settings, run.repository, chosen, verifying.Wish(require=require))
     finally:
         for reference in pulled:

@@ -165,7 +165,7 @@ def _merged(release: Release, held: Release | None) -> Release:
         return release
     rest = tuple(member for member in held.members if member.service not in release.digests)
     before = {
-        tag: {**held.before.get(tag, {}), **release.before.get(tag, {}), **held.before.get(tag, {})}
+        tag: {**release.before.get(tag, {}), **held.before.get(tag, {})}
         for tag in dict.fromkeys((*held.moving, *release.moving))
     }
     members = sorted((*release.members, *rest), key=lambda member: member.service)

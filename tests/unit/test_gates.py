@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks import gates
-from tasks.errors import ConfigError, ScanError, SignError, TaskError
+from tasks.errors import ConfigError, PushError, ScanError, SignError, TaskError
 
 
 def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only these are asked for
@@ -46,3 +46,29 @@ def test_elsewhere_it_is_refused(skipped: tuple[str, ...], error: type[TaskError
 def test_a_gate_that_there_is_not_is_an_error() -> None:
     with pytest.raises(ConfigError, match="--skip: 'all' is no gate\nhint: choose from verify, scan, sign"):
         gates.prepare(settings("ghcr.io/team"), ("all",), require=False, source="--skip")
+
+
+@pytest.mark.parametrize("require", [False, True])
+def test_what_an_earlier_try_has_proved_is_proved_again_where_more_is_required(
+    monkeypatch: pytest.MonkeyPatch, *, require: bool
+) -> None:
+    asked: list[str] = []
+
+    def prove(_run: object, members: list[Any], *, require: bool) -> str:
+        asked.extend(member.digest for member in members)
+        return f"{require}"
+
+    monkeypatch.setattr("tasks.proving.prove", prove)
+    run, member = SimpleNamespace(engine=object(), settings=settings("localhost:5000/t")), SimpleNamespace(digest="x")
+    found = gates.Gates(skipped=frozenset({"scan", "sign"}), require=require, signers=None)
+    found.pass_all(run, [member], lambda _gate: None, {"x"})  # type: ignore[arg-type, list-item]
+    assert asked == (["x"] if require else [])
+
+
+def test_an_image_that_is_gone_is_not_left_out_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks import inspecting
+
+    monkeypatch.setattr("tasks.ports.registry", lambda _settings: SimpleNamespace(manifest=lambda *_: None))
+    member = SimpleNamespace(service="one", digest="sha256:0")
+    with pytest.raises(PushError, match="t/one does not have sha256:0 any more"):
+        inspecting.scan(settings("localhost:5000/t"), [member])  # type: ignore[list-item]
