@@ -79,14 +79,9 @@ def look(
 
     Raises PushError where the registry does not say.
     """
-    wanted = [(service, tag) for service in services for tag in tags]
-
-    def digest(one: tuple[str, str]) -> str | None:
-        found = registry.manifest(*one)
-        return None if found is None else found.digest
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(wanted, pool.map(digest, wanted), strict=True))
+    tags = tuple(tags)
+    found = registry.manifests((service, tag) for service in services for tag in tags)
+    return {one: None if manifest is None else manifest.digest for one, manifest in found.items()}
 
 
 def move_all(

@@ -68,10 +68,7 @@ class Standing:
 
         Raises PushError where the registry does not say.
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            wanted = tuple(dict.fromkeys(asked))
-            answers = pool.map(lambda one: self.registry.manifest(*one), wanted)
-            self._there |= dict(zip(wanted, answers, strict=True))
+        self._there |= self.registry.manifests(asked)
 
     def digest(self, service: str, tag: str) -> str | None:
         """Return what a tag that was asked for names; None where there is no such tag."""

@@ -8,6 +8,8 @@ against its digest: a proxy's page and a damaged body are no manifests.
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ _HUB = "docker.io"
 _SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer, at most
 _WHOLE = 60.0  # seconds that one answer may take in all
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
+_AT_ONCE = 8  # requests
 _PAGE = 1000  # tags asked for at once
 _LOGINS = 3  # requests: without a login, with another thread's token, with one of its own
 _UNAUTHORIZED, _NOT_FOUND, _CREATED, _ACCEPTED = 401, 404, 201, 202
@@ -93,6 +96,15 @@ class Distribution:
         Raises PushError when the registry refuses or does not answer well, however patiently it is asked.
         """
         return self.retries.call(f"{name}:{reference}", lambda: self._manifest(name, reference))
+
+    def manifests(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Manifest | None]:
+        """Return what repositories have under tags or digests, each given by name and reference, several at once.
+
+        Raises PushError as ``manifest`` does.
+        """
+        asked = tuple(dict.fromkeys(wanted))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(asked, pool.map(lambda one: self.manifest(*one), asked), strict=True))
 
     def put(self, name: str, reference: str, manifest: Manifest) -> None:
         """Give a repository a manifest under a tag or its digest.
