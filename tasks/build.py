@@ -7,7 +7,8 @@ from invoke.context import Context
 from invoke.tasks import Task
 
 from . import flags
-from .services import RESERVED, Repository
+from .plan.names import RESERVED
+from .services import Repository
 
 if TYPE_CHECKING:
     from .plan.platforms import Platform

@@ -9,7 +9,8 @@ from typing import Any
 
 from .entries import described, own_context
 from .errors import ConfigError
-from .services import RESERVED, Repository, Service, folders_above, join
+from .plan.names import RESERVED
+from .services import Repository, Service, folders_above, join
 
 
 def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository:

@@ -6,13 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from .errors import ConfigError
+from .plan.names import ADDRESS_PATH, CONTEXTS, FOLDER
 from .services import Service
 
-CONTEXTS = ("root", "service")
-# What an HTTP request line can hold as it is written.
-ADDRESS_PATH = r"/[!-~]*"
-_LETTER = "[A-Za-z0-9_.@+-]"  # no comma and no colon: the engine reads options behind them
-FOLDER = rf"(?:/(?!\.{{1,2}}(?!{_LETTER})){_LETTER}+)+"
 # Engines refuse less: it is what runc itself needs.
 LEAST_MEMORY = 6 * 2**20
 

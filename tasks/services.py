@@ -8,8 +8,6 @@ from pathlib import Path
 from .errors import ConfigError
 from .texts import leads_out
 
-# Platforms that a task of their own builds every service for: no service can have their names.
-RESERVED = frozenset({"amd64", "arm64"})
 _UNREAD = "make it a file that you may read"
 
 

@@ -5,28 +5,23 @@ A flag wins over the file of -f, that over the Makefile's variables, they over `
 """
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import reader, version
 from .errors import ConfigError
-from .texts import read_text
+from .plan import names, values
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .elsewhere import Files
     from .plan.platforms import Platform
     from .plan.retrying import Patience
+    from .reader import Reader
     from .services import Repository, Service
 
-VERSION_FILE = "VERSION"
-PROGRESS = ("auto", "plain", "quiet")
-REUSE = ("none", "registry")
-PROVENANCE = ("auto", "min", "max")
-LONGEST_COUNT = 6  # digits
 _PATIENCE = {"tries": 6, "retry_wait": 1, "retry_limit": 300, "registry_timeout": 120}
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
@@ -102,16 +97,16 @@ def load(
 
     Raises ConfigError that names the flag, variable or key, and what mends it.
     """
-    from .plan import names, signing
     from .plan import platforms as known
+    from .plan import signing
 
-    read = _reader(c, flags)
-    version = _version(repository.root, *read.optional("version"))
+    read = reader.of(c, flags)
+    found = version.find(repository.root, *read.optional("version"))
     services, source = read.flag("services", default=",".join(service.name for service in repository.services))
     if not repository.services:
         raise ConfigError("there is no service to build", hint=f"add {repository.folders[0]}/<name>/Dockerfile")
     wanted, platform_source = read.first("platforms", "BUILD_PLATFORMS", default=known.Platform.AMD64.value)
-    tags, tags_source = read.first("tags", "DOCKER_TAGS", default=f"latest,v{version}")
+    tags, tags_source = read.first("tags", "DOCKER_TAGS", default=f"latest,v{found}")
     mirror, mirror_source = read.optional("mirror")
     project, project_source = read.first("project", default=_default_project(repository.root))
     names.check_project(project, source=project_source)
@@ -119,30 +114,30 @@ def load(
     return Settings(
         root=repository.root,
         project=project,
-        version=version,
+        version=found,
         services=repository.select(names.split_list(services, source=source), source=source),
         platforms=platforms or known.parse(names.split_list(wanted, source=platform_source), source=platform_source),
         registry=names.check_registry(registry, source=registry_source),
         tags=names.check_tags(names.split_list(tags, source=tags_source), source=tags_source),
         mirror=None if mirror is None else names.check_registry(mirror, source=mirror_source),
-        ca=_not_empty(*read.first("ca", default="auto"), hint="auto, none, or a file"),
-        builder=_builder(*read.optional("builder")),
-        cache=_cache(*read.first("cache", default="none"), registry=registry),
-        severity=_severity(*read.first("severity", default="HIGH,CRITICAL")),
-        scan_db=_scan_db(*read.optional("scan_db")),
-        jobs=_count(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
-        provenance=_provenance(*read.first("provenance", default=PROVENANCE[0])),
+        ca=values.not_empty(*read.first("ca", default="auto"), hint="auto, none, or a file"),
+        builder=values.builder(*read.optional("builder")),
+        cache=values.cache(*read.first("cache", default="none"), registry=registry),
+        severity=values.severity(*read.first("severity", default="HIGH,CRITICAL")),
+        scan_db=values.scan_db(*read.optional("scan_db")),
+        jobs=values.jobs(*read.first("jobs", default=str(max(5, 2 * (os.cpu_count() or 1))))),
+        provenance=_provenance(*read.first("provenance", default=values.PROVENANCE[0])),
         **{key: _number(read, key, default) for key, default in _PATIENCE.items()},
-        progress=_choice(*read.flag("progress", default=PROGRESS[0])),
+        progress=values.progress(*read.flag("progress", default=values.PROGRESS[0])),
         reuse=_reuse(read),
         force=read.switch("force"),
         no_cache=read.switch("no_cache"),
         pull=read.switch("pull"),
         fail_fast=read.switch("fail_fast"),
-        sign=_one_of(signing.Choice, *read.first("sign", default=signing.Choice.AUTO)),
-        sign_key=_optional(signing.check_key, *read.optional("sign_key")),
-        verify_key=_optional(signing.check_key, *read.optional("verify_key")),
-        identity=_optional(signing.check_identity, *read.optional("identity")),
+        sign=values.one_of(signing.Choice, *read.first("sign", default=signing.Choice.AUTO)),
+        sign_key=values.optional(signing.check_key, *read.optional("sign_key")),
+        verify_key=values.optional(signing.check_key, *read.optional("verify_key")),
+        identity=values.optional(signing.check_identity, *read.optional("identity")),
         issuer=signing.check_issuer(*read.first("issuer", default=signing.GITHUB)),
         task=str(flags.get("task") or "container-build"),
         sources=_sources(read, flags, platforms),
@@ -150,7 +145,7 @@ def load(
     )
 
 
-def _sources(read: "_Reader", flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> Mapping[str, str]:
+def _sources(read: "Reader", flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> Mapping[str, str]:
     chosen = {"services": str(flags["chosen_by"])} if flags.get("chosen_by") else {}
     return {**read.sources, **chosen, **({"platforms": "the task"} if platforms else {})}
 
@@ -180,9 +175,9 @@ def explain(c: "Context", repository: "Repository") -> tuple[Explained, ...]:
 
     Raises ConfigError for a value that cannot be used.
     """
-    from .configuration import SETTINGS
+    from .plan.keys import SETTINGS
 
-    read = _reader(c, {})
+    read = reader.of(c, {})
     decided = load(c, repository, {}) if repository.services else None
     found = []
     for setting in SETTINGS:
@@ -201,213 +196,26 @@ def project_of(c: "Context", repository: "Repository") -> str:
 
     Raises ConfigError when it could not mark images.
     """
-    from .plan.names import check_project
-
-    project, source = _reader(c, {}).first("project", default=_default_project(repository.root))
-    return check_project(project, source=source)
+    project, source = reader.of(c, {}).first("project", default=_default_project(repository.root))
+    return names.check_project(project, source=source)
 
 
-def _reader(c: "Context", flags: Mapping[str, Any]) -> "_Reader":
-    from . import elsewhere
-
-    section = c.config.get("container", {})
-    return _Reader(flags=flags, config=section, files=elsewhere.read(c.config), environment=os.environ)
+def _number(read: "Reader", key: str, default: int) -> int:
+    text, source = read.first(key, default=str(default))
+    return values.whole_number(text, source, hint=f"for example {default}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Finds the place that decides a setting, and names it for the errors."""
-
-    flags: Mapping[str, Any]
-    config: Mapping[str, Any]
-    """What Invoke has made of its files and of ``INVOKE_CONTAINER_*``."""
-    files: "Files"
-    environment: Mapping[str, str]
-    sources: dict[str, str] = field(default_factory=dict)
-    """What has been read, with its place."""
-
-    def first(self, key: str, variable: str | None = None, *, default: str) -> tuple[str, str]:
-        """Return the value of the first place that gives one, and that place's name."""
-        value, source = self.optional(key, variable)
-        return (default, f"the default of {key}") if value is None else (value, source)
-
-    def flag(self, key: str, *, default: str) -> tuple[str, str]:
-        """Return the value of what is only a flag."""
-        given = self.flags.get(key)
-        self.sources[key] = "default" if given is None else f"--{key}"
-        return (default, f"the default of {key}") if given is None else (str(given), f"--{key}")
-
-    def switch(self, key: str) -> bool:
-        """Return whether what is only a flag was given."""
-        given = bool(self.flags.get(key))
-        self.sources[key] = f"--{key.replace('_', '-')}" if given else "default"
-        return given
-
-    def configured(self, key: str, *, default: str) -> tuple[str, str]:
-        """Return the value of the environment or the file, and that place's name."""
-        return replace(self, flags={}).first(key, default=default)
-
-    def optional(self, key: str, variable: str | None = None) -> tuple[str | None, str]:
-        """Return the value of the first place that gives one, if there is any, and that place's name."""
-        value, source = self._find(key, variable)
-        self.sources[key] = source or "default"
-        return value, source
-
-    def _find(self, key: str, variable: str | None) -> tuple[str | None, str]:
-        if self.flags.get(key) is not None:
-            return str(self.flags[key]), f"--{key}"
-        overruled = self.files.overruled(key)
-        if variable is not None and variable in self.environment and not overruled:
-            return self.environment[variable], variable
-        value = self.config.get(key)
-        if value is None:
-            return None, ""
-        from_environment = f"INVOKE_CONTAINER_{key.upper()}"
-        in_environment = from_environment in self.environment and not overruled
-        source = from_environment if in_environment else f"container.{key} in {self.files.deciding(key)}"
-        if isinstance(value, list | tuple):
-            return ",".join(str(item) for item in value), source
-        if isinstance(value, str | int):
-            return str(value), source
-        raise ConfigError(f"{source} is a {type(value).__name__}", hint="write text")
-
-
-def _builder(name: str | None, source: str) -> str | None:
-    if name is not None and (not name or name.startswith("-") or not name.isprintable() or " " in name):
-        raise ConfigError(f"{source}: {name!r} cannot be a builder", hint="docker buildx ls shows them")
-    return name
-
-
-def _not_empty(text: str, source: str, *, hint: str) -> str:
-    if not text.strip():
-        raise ConfigError(f"{source} is empty", hint=hint)
-    return text
+def _reuse(read: "Reader") -> bool:
+    return read.switch("reuse") or values.reuse(*read.configured("reuse", default=values.REUSE[0]))
 
 
 def _provenance(text: str, source: str) -> str:
     from .engine import github
 
-    if text not in PROVENANCE:
-        raise ConfigError(f"{source}: {text!r} is no provenance", hint=f"choose from {', '.join(PROVENANCE)}")
-    if text != PROVENANCE[0]:
-        return text
+    chosen = values.provenance(text, source)
+    if chosen != values.PROVENANCE[0]:
+        return chosen
     return "max" if github.is_public() else "min"
-
-
-def _number(read: "_Reader", key: str, default: int) -> int:
-    text, source = read.first(key, default=str(default))
-    return whole_number(text, source, hint=f"for example {default}")
-
-
-def _count(text: str, source: str) -> int:
-    return whole_number(text, source, hint="for example --jobs 2")
-
-
-def whole_number(text: str, source: str, *, hint: str) -> int:
-    """Return a number above 0 that a person wrote; ``source`` is named in errors.
-
-    Raises ConfigError for anything else.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
-        raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint=hint)
-    return int(text)
-
-
-def _choice(text: str, source: str) -> str:
-    if text not in PROGRESS:
-        raise ConfigError(f"{source}: {text!r} is not a kind of progress", hint=f"choose from {', '.join(PROGRESS)}")
-    return text
-
-
-def _one_of(choices: Iterable[str], text: str, source: str) -> str:
-    known = [str(choice) for choice in choices]
-    if text not in known:
-        raise ConfigError(f"{source}: {text!r} is none of its values", hint=f"choose from {', '.join(known)}")
-    return text
-
-
-def _optional(check: Callable[[str, str], str], text: str | None, source: str) -> str | None:
-    return None if text is None else check(text, source)
-
-
-def _cache(text: str, source: str, *, registry: str) -> tuple[str, ...]:
-    from .plan import caches, names
-
-    words = names.split_list(text, source=source)
-    return tuple(map(str, caches.parse(words, registry=registry, source=source)))
-
-
-def _severity(text: str, source: str) -> tuple[str, ...]:
-    """Return the severities that fail; who names one means all that are worse, too, and has to say so."""
-    from .plan import names
-    from .plan.severities import SEVERITIES, left_out
-
-    found = names.split_list(text, source=source)
-    for word in found:
-        if word not in SEVERITIES:
-            raise ConfigError(f"{source}: {word!r} is no severity", hint=f"choose from {', '.join(SEVERITIES)}")
-    lacking = left_out(found)
-    if lacking:
-        raise ConfigError(
-            f"{source}: {text} would let {', '.join(lacking)} pass", hint=f"write {','.join((*found, *lacking))}"
-        )
-    return tuple(word for word in SEVERITIES if word in found)
-
-
-def _scan_db(text: str | None, source: str) -> str | None:
-    from .plan.names import ARTIFACT
-
-    if text is not None and not re.fullmatch(ARTIFACT, text):
-        raise ConfigError(f"{source}: {text!r} cannot be a database", hint="host[:port]/path[:tag]")
-    return text
-
-
-def _reuse(read: _Reader) -> bool:
-    if read.switch("reuse"):
-        return True
-    text, source = read.configured("reuse", default=REUSE[0])
-    if text not in REUSE:
-        raise ConfigError(f"{source}: {text!r} is nothing to reuse", hint=f"choose from {', '.join(REUSE)}")
-    return text != REUSE[0]
-
-
-def _version(root: Path, choice: str | None, source: str) -> str:
-    """Return the version that tags and labels carry: of the file VERSION, of git, or as it is written."""
-    if choice is None:
-        choice = "file" if (root / VERSION_FILE).exists() else "git"
-        source = VERSION_FILE if choice == "file" else "git describe"
-        text = _version_of_file(root) if choice == "file" else _version_of_git(root) or "dev"
-    elif choice == "file":
-        text = _version_of_file(root)
-    elif choice == "git":
-        found = _version_of_git(root)
-        if found is None:
-            raise ConfigError(f"{source}: git knows no version here", hint="git init, git commit; or write a version")
-        text = found
-    else:
-        text = _not_empty(choice, source, hint="file, git, or a version")
-    from .plan.names import check_tags
-
-    check_tags((f"v{text}",), source=f"the version ({source})")
-    return text
-
-
-def _version_of_file(root: Path) -> str:
-    try:
-        text = read_text(root / VERSION_FILE).strip().removeprefix("v")
-        if not text:
-            raise ConfigError(f"{VERSION_FILE} is empty", hint=f"echo 0.1.0 > {VERSION_FILE}")
-        return text  # noqa: TRY300 - the empty file is an error of its own
-    except FileNotFoundError:
-        raise ConfigError(f"there is no file {VERSION_FILE} at the root", hint=f"echo 0.1.0 > {VERSION_FILE}") from None
-
-
-def _version_of_git(root: Path) -> str | None:
-    from .engine import git
-
-    text = git.describe(root)
-    # Git allows what tags of images cannot have. The part before a slash stays: app/v1 and lib/v1 are two versions.
-    return None if text is None else re.sub(r"[^\w.-]", "-", text.removeprefix("v"), flags=re.ASCII)
 
 
 def _default_project(root: Path) -> str:

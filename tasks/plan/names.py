@@ -1,4 +1,4 @@
-"""What may be a registry, a tag, a service or a project: checked before any tool sees it.
+"""What may be a registry, a tag, a service, a project or a path: checked before any tool sees it.
 
 The grammar is that of the OCI distribution specification and of the reference package
 (github.com/distribution/reference). The patterns are written as editors take them, too: the schema of
@@ -26,6 +26,14 @@ SERVICE = _COMPONENT
 ARTIFACT = rf"(?=[^,/]*/){REGISTRY}(?::{TAG})?(?:@sha256:[0-9a-f]{{64}})?"
 """What a registry holds, other than an image: its place, with a tag or a digest."""
 LONGEST_REGISTRY = 255
+CONTEXTS = ("root", "service")
+ADDRESS_PATH = r"/[!-~]*"
+"""What an HTTP request line can hold as it is written."""
+_LETTER = "[A-Za-z0-9_.@+-]"  # no comma and no colon: the engine reads options behind them
+FOLDER = rf"(?:/(?!\.{{1,2}}(?!{_LETTER})){_LETTER}+)+"
+"""A folder inside a container."""
+RESERVED = frozenset({"amd64", "arm64"})
+"""Platforms that a task of their own builds every service for: no service can have their names."""
 LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
 
 

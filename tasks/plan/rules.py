@@ -7,12 +7,11 @@ knows, letters that cannot be shown, and numbers that YAML spells in its own way
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..entries import ADDRESS_PATH, CONTEXTS, FOLDER
-from ..settings import LONGEST_COUNT, PROVENANCE, REUSE
 from . import caches, names, signing
 from .checks import NAMES
 from .platforms import Platform
 from .severities import SEVERITIES, left_out
+from .values import LONGEST_COUNT, PROVENANCE, REUSE
 
 Rule = Mapping[str, Any]
 
@@ -89,7 +88,7 @@ _SEVERITY = {
     ]
 }
 _REGISTRY = _word(names.REGISTRY, most=names.LONGEST_REGISTRY)
-_ADDRESS_PATH = _text(ADDRESS_PATH)
+_ADDRESS_PATH = _text(names.ADDRESS_PATH)
 _NUMBER: Rule = {
     **ANYTHING,
     **like(rf"(?=[0-9]{{1,{LONGEST_COUNT}}}$)0*[1-9][0-9]*"),
@@ -102,7 +101,7 @@ OF_KEY: Mapping[str, Rule] = {
     "services_dir": _several(
         {**ANYTHING, **like(_with_commas(_BELOW.format("[^,]")))}, {**_WORD, **like(_BELOW.format("."))}
     ),
-    "context": _one_of(CONTEXTS),
+    "context": _one_of(names.CONTEXTS),
     "registry": _REGISTRY,
     "platforms": _several({**_PLATFORMS, "type": ["string", "null"]}, _PLATFORMS),
     "tags": _several({**_TAGS, **ANYTHING}, _TAGS),
@@ -131,5 +130,7 @@ OF_KEY: Mapping[str, Rule] = {
     "metrics": _ADDRESS_PATH,
     "skip_checks": _several(_text(_with_commas("|".join(NAMES))), {"enum": [*NAMES]}, least=0),
     "memory": _text(_MEMORY),
-    "tmpfs": _several(_text(_with_commas(f"{FOLDER}/*")), {"type": "string", **like(f"{FOLDER}/*")}, least=0),
+    "tmpfs": _several(
+        _text(_with_commas(f"{names.FOLDER}/*")), {"type": "string", **like(f"{names.FOLDER}/*")}, least=0
+    ),
 }

@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-from ..configuration import MAPPINGS, SERVICE_SETTINGS, SETTINGS, Setting
-from ..services import RESERVED
-from .names import LONGEST_SERVICE, SERVICE
+from .keys import MAPPINGS, SERVICE_SETTINGS, SETTINGS, Setting
+from .names import LONGEST_SERVICE, RESERVED, SERVICE
 from .rules import ANYTHING, OF_KEY, OF_LINES, OF_NAMES, like
 
 

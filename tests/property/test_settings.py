@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tasks import flags
-from tasks.configuration import MAPPINGS, SERVICE_SETTINGS, SETTINGS
+from tasks.plan.keys import MAPPINGS, SERVICE_SETTINGS, SETTINGS
 from tests.property import cases, hostile, typed
 from tests.property.cases import hostile as tries
 

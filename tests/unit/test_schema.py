@@ -5,10 +5,11 @@ from invoke.config import Config
 from invoke.context import Context
 from jsonschema import Draft7Validator
 
-from tasks.configuration import DEFAULTS, SERVICE_SETTINGS, SETTINGS, read_file
+from tasks.configuration import DEFAULTS, read_file
 from tasks.discovery import discover
 from tasks.errors import ConfigError
 from tasks.plan import schema
+from tasks.plan.keys import SERVICE_SETTINGS, SETTINGS
 from tasks.settings import load
 from tests.support import ROOT, Repo
 
