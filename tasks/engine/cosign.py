@@ -38,6 +38,7 @@ _HEEDED = frozenset(
 )
 Result = TypeVar("Result")
 _PROBE_SECONDS = 20.0
+_CALL_SECONDS = 120.0
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|no basic auth credentials|insufficient_scope", re.IGNORECASE)
 _REFUSED = re.compile(r"unexpected status code [45]\d\d\b")
 _REPEATED = re.compile(r"^signing \[[^\]]*\]: ")
@@ -54,6 +55,8 @@ class Cosign:
     """A cosign program."""
 
     path: str
+    seconds: float = _CALL_SECONDS
+    """Of one call that talks to a registry, until it counts as hung."""
 
     def accepts(self, *words: str) -> bool:
         """Whether its parser takes these words: a command, and flags with their values."""
@@ -78,7 +81,7 @@ class Cosign:
             return (("--new-bundle-format=false",) if chosen else (),)
         return (("--new-bundle-format=false",), ("--new-bundle-format=true",)) if chosen else ((),)
 
-    def run(self, *words: str | Path, seconds: float) -> Completed:
+    def run(self, *words: str | Path) -> Completed:
         """Call it, with nobody to ask; whatever came of it.
 
         Each of its flags can also be a variable: COSIGN_UPLOAD=false signs and keeps nothing, COSIGN_KEY puts another
@@ -87,15 +90,16 @@ class Cosign:
         Raises PassingError when it does not end in time: behind it is a network.
         """
         try:
-            return process.run(self.path, *words, drop=_flags_of(words), timeout=seconds)
+            return process.run(self.path, *words, drop=_flags_of(words), timeout=self.seconds)
         except process.TimedOut as error:
             raise PassingError(
-                f"cosign {words[0]} did not end within {seconds:g} s", hint="does the registry answer?"
+                f"cosign {words[0]} did not end within {self.seconds:g} s",
+                hint="does the registry answer? container.registry_timeout gives it more time",
             ) from error
 
 
-def find() -> Cosign:
-    """Return the cosign on PATH, or the one that the set-up has unpacked.
+def find(seconds: float = _CALL_SECONDS) -> Cosign:
+    """Return the cosign on PATH, or the one that the set-up has unpacked; ``seconds`` are those of one call.
 
     Raises SignError when there is none.
     """
@@ -103,7 +107,7 @@ def find() -> Cosign:
     path = shutil.which("cosign") or (str(unpacked) if unpacked.is_file() else None)
     if path is None:
         raise SignError("cosign is not on PATH", hint=INSTALL)
-    return Cosign(path)
+    return Cosign(path, seconds)
 
 
 def token_source() -> str | None:

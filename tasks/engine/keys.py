@@ -11,7 +11,6 @@ from .cosign import PASSWORD, Cosign
 from .process import Completed
 from .retries import PassingError, Retries
 
-_SECONDS = 60.0  # a key management service is asked over the network
 _ENVIRONMENT = "env://"
 _LONGEST = 64 * 1024  # bytes
 _ENCRYPTED = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
@@ -94,7 +93,7 @@ def _asked(program: Cosign, reference: str, retries: Retries) -> PublicKey:
     """Return a key's public half as cosign has it."""
 
     def step() -> PublicKey:
-        done = program.run("public-key", "--key", reference, seconds=_SECONDS)
+        done = program.run("public-key", "--key", reference)
         if not done.ok:
             raise _refusal(done, reference)
         try:

@@ -25,7 +25,6 @@ from .registry import host_of
 from .retries import Retries
 
 SPDX = "spdxjson"
-_SECONDS = 180.0  # of one call that signs: an index with all its manifests, over a slow line
 _AT_ONCE = 4
 Result = TypeVar("Result")
 
@@ -111,7 +110,7 @@ class Signatures:
             # Without services and roots of trust of its own it would ask for those of Sigstore, over the network.
             services, roots = Path(folder, "services.json"), Path(folder, "roots.json")
             for what, path in (("signing-config", services), ("trusted-root", roots)):
-                done = self.program.run(what, "create", "--out", path, seconds=_SECONDS)
+                done = self.program.run(what, "create", "--out", path)
                 if not done.ok or not path.is_file():
                     raise SignError(
                         f"this cosign signs in no way that is known here: {said(done)}",
@@ -124,7 +123,7 @@ class Signatures:
         what = f"{reference} cannot be signed" if words[0] == "sign" else f"{reference} cannot be attested"
 
         def step() -> None:
-            done = self.program.run(*words, seconds=_SECONDS)
+            done = self.program.run(*words)
             if not done.ok:
                 raise refusal(done, what, host)
 

@@ -26,7 +26,6 @@ from .signatures import SPDX, in_parallel, whole
 if TYPE_CHECKING:
     from .distribution import Distribution
 
-_SECONDS = 90.0
 _UNSIGNED, _OTHERS = 10, 12  # cosign's own exit codes, of signatures that are no bundles
 # What cosign says with 1 of bundles and statements.
 _NONE = re.compile(r"no signatures found|found no attestations|none of the attestations matched the predicate type")
@@ -129,7 +128,7 @@ class Verifier:
         return refused
 
     def _asked(self, words: Sequence[str], reference: str) -> "Attested | _Refused":
-        done = self.program.run(*words, seconds=_SECONDS)
+        done = self.program.run(*words)
         if not done.ok:
             return _why(done, reference)
         digest = reference.partition("@")[2]

@@ -250,9 +250,7 @@ def test_a_network_that_hangs_ends_a_run_with_an_identity_token_in_time(
 ) -> None:
     index, _ = cosigns.push_index(address)
     monkeypatch.setenv("SIGSTORE_ID_TOKEN", token())
-    monkeypatch.setattr("tasks.engine.signatures._SECONDS", 3.0)
-    monkeypatch.setattr("tasks.engine.signed._SECONDS", 3.0)
-    program = cosigns.cosign(version)
+    program = replace(cosigns.cosign(version), seconds=3.0)
     with pytest.raises(
         SignError, match="cosign sign did not end within 3 s\nhint: Sigstore's services have to be in reach"
     ):

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -332,11 +333,10 @@ def test_what_can_pass_is_tried_again(fake: Fake, tmp_path: Path) -> None:
     assert "502 Bad Gateway; again in" in notes[0]
 
 
-def test_a_program_that_hangs_is_ended(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.engine.signatures._SECONDS", 0.3)
+def test_a_program_that_hangs_is_ended(fake: Fake) -> None:
     fake.says('"sign "', script="exec sleep 60").says("--help")
     with pytest.raises(PushError, match=r"cosign sign did not end within 0\.3 s"):
-        Signatures(fake.program, Signing(key="/k"), ONCE).sign([IMAGE])
+        Signatures(replace(fake.program, seconds=0.3), Signing(key="/k"), ONCE).sign([IMAGE])
 
 
 def test_no_secret_is_repeated(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
