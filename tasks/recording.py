@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .engine import github, records
+from .engine.interrupts import Interrupts
 from .errors import ConfigError, Interrupted, TaskError
 from .plan import record
 from .plan.outcomes import Outcome
@@ -45,10 +46,14 @@ class Recording:
     def close(self, ending: record.Ending) -> None:
         """Make the record and keep it; where it cannot be kept, say so: what was built is built.
 
-        A run of which nothing had come yet leaves the last record: it says what is left to do.
+        A run of which nothing had come yet leaves the last record: it says what is left to do. Another Ctrl-C
+        meanwhile takes nothing from it: it is a matter of moments.
         """
-        if not self.outcomes:
-            return
+        if self.outcomes:
+            with Interrupts(lambda: None):
+                self._keep(ending)
+
+    def _keep(self, ending: record.Ending) -> None:
         root = self.settings.root
         self.content = record.make(
             self._run(), self._parts(), ending, seconds=self.seconds, before=records.read_last(root)
