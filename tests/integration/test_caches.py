@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests import faulty
+from tests import actions, faulty
 from tests.faulty import Fault, Faulty
 from tests.support import Repo, docker, get
 
@@ -41,9 +41,9 @@ def caches(repo: Repo, *words: str) -> None:
     repo.write("invoke.yaml", settings)
 
 
-def random(repo: Repo, *words: str) -> str:
+def random(repo: Repo, *words: str, env: Mapping[str, str] | None = None) -> str:
     """Build, and return what the image has drawn."""
-    repo.inv("container-build", "--force", "--progress", "quiet", *words).ok()
+    repo.inv("container-build", "--force", "--progress", "quiet", *words, env=env).ok()
     return docker("run", "--rm", "images.test/shelf/one:latest", "sha256sum", "/random")
 
 
@@ -66,6 +66,16 @@ def test_what_one_builder_has_written_another_reads(drawn: Repo, spoilt: Faulty,
     else:
         assert sorted(path.name for path in (drawn.root / FOLDER).iterdir()) == ["one..amd64", "one..amd64-arm64"]
         assert "blobs" in {path.name for path in (drawn.root / FOLDER / "one..amd64").iterdir()}
+
+
+def test_the_cache_of_github_actions_is_written_and_read(drawn: Repo, second: str) -> None:
+    caches(drawn, "gha")
+    with actions.actions() as service:
+        before = random(drawn, env=service.environment)
+        assert service.there
+        service.found.clear()
+        assert random(drawn, "--builder", second, env=service.environment) == before
+        assert any("one..amd64" in key for key in service.found)
 
 
 FAULTS: dict[str, tuple[str, Fault]] = {
@@ -129,6 +139,17 @@ def test_a_build_goes_on_where_its_cache(drawn: Repo, spoilt: Faulty, path: str,
     assert "1 built" in done.out
     assert words in done.all
     assert "failed" not in done.out
+
+
+@pytest.mark.parametrize("fault", [faulty.silent, faulty.page, faulty.status(500), faulty.status(401), faulty.reset])
+def test_a_build_goes_on_where_the_cache_of_github_actions(drawn: Repo, spoilt: Faulty, fault: Fault) -> None:
+    caches(drawn, "gha")
+    spoilt.at("", fault)
+    began = time.monotonic()
+    done = drawn.inv("container-build", env=actions.environment(spoilt.address)).ok()
+    assert time.monotonic() - began < SLOWEST, done.all
+    assert "1 built" in done.out
+    assert spoilt.spoilt
 
 
 def test_caches_that_are_not_there_are_left_out_and_named(drawn: Repo) -> None:
