@@ -36,6 +36,7 @@ _WHOLE = 60.0  # seconds that one answer may take in all
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
 _AT_ONCE = 8  # requests
 _PAGE = 1000  # tags asked for at once
+_DAMAGED_AGAIN = 1  # tries: a body that was damaged on its way comes whole now, a proxy's page stays one
 _LOGINS = 3  # requests: without a login, with another thread's token, with one of its own
 _UNAUTHORIZED, _NOT_FOUND, _CREATED, _ACCEPTED = 401, 404, 201, 202
 
@@ -252,7 +253,9 @@ class Distribution:
 
     def _damaged(self, name: str, what: str) -> PassingError:
         return PassingError(
-            f"{self._place(name)} answers with {what}", hint="is there a proxy in between? check --registry"
+            f"{self._place(name)} answers with {what}",
+            hint="is there a proxy in between? check --registry",
+            times=_DAMAGED_AGAIN,
         )
 
     def _place(self, name: str) -> str:

@@ -17,10 +17,15 @@ _SHARE = 0.5  # of a wait that is left to chance, so that several who wait do no
 class PassingError(PushError):
     """A registry's refusal or failure that can pass by itself."""
 
-    def __init__(self, message: str, *, hint: str | None = None, after: float | None = None) -> None:
-        """``after``: seconds after which the registry wants to be asked again, where it says so."""
+    def __init__(
+        self, message: str, *, hint: str | None = None, after: float | None = None, times: int | None = None
+    ) -> None:
+        """``after``: seconds after which the registry wants to be asked again, where it says so.
+
+        ``times``: how often a further try is worth it, where that is less than the patience of the run.
+        """
         super().__init__(message, hint=hint or "run the same command again when the registry answers")
-        self.after = after
+        self.after, self.times = after, times
 
 
 class Retries:
@@ -46,7 +51,10 @@ class Retries:
         from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
         def spent(state: RetryCallState) -> bool:
-            if state.attempt_number > self._patience.times or self.ended():
+            error = state.outcome.exception() if state.outcome else None
+            own = error.times if isinstance(error, PassingError) else None
+            most = self._patience.times if own is None else min(own, self._patience.times)
+            if state.attempt_number > most or self.ended():
                 return True
             with self._lock:
                 if self._waited + state.upcoming_sleep > self._patience.limit:

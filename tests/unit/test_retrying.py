@@ -99,6 +99,14 @@ def test_what_cannot_pass_is_tried_once() -> None:
     assert len(seen) == 1
 
 
+def test_an_error_can_be_worth_fewer_tries() -> None:
+    for times, tries in ((0, 1), (1, 2), (9, 4)):
+        seen, step = _failing(100, PassingError("a page in place of a manifest", times=times))
+        with pytest.raises(PassingError, match="a page"):
+            Retries(QUICK).call("a", step)  # type: ignore[arg-type]
+        assert len(seen) == tries
+
+
 def test_the_registry_says_when_to_come_back() -> None:
     notes: list[str] = []
     seen, step = _failing(1, PassingError("HTTP 429", after=0.3))
