@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .draft import Draft
     from .plan.freshness import Stored
     from .plan.targets import Plan, Target
+    from .release.shipping import Shipment
     from .reusing import Pulled, Registry
     from .services import Repository
     from .settings import Settings
-    from .shipping import Shipment
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from .draft import Draft
     from .plan.targets import Plan, Target
+    from .release.shipping import Shipment
     from .services import Repository, Service
     from .settings import Settings
-    from .shipping import Shipment
 
 
 def run(

@@ -42,9 +42,10 @@ def _print(wanted: "Settings", repository: Repository) -> flags.Answer:
 
 
 def _release(wanted: "Settings", repository: Repository, values: dict[str, Any]) -> flags.Answer:
-    from . import gates, pipeline, ports, shipping
+    from . import pipeline
     from .plan.names import split_list
     from .plan.targets import Output
+    from .release import gates, ports, shipping
 
     skipped = () if values["skip"] is None else split_list(values["skip"], source="--skip")
     ports.require_tags(wanted)

@@ -16,12 +16,14 @@ def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-releases and container-rollback."""
 
     def releases(c: Context, values: dict[str, Any]) -> flags.Answer:
-        from . import rollback, settings
+        from . import settings
+        from .release import rollback
 
         return rollback.show(settings.load(c, repository, values), values["most"])
 
     def back(c: Context, values: dict[str, Any]) -> flags.Answer:
-        from . import rollback, settings
+        from . import settings
+        from .release import rollback
 
         return rollback.run(settings.load(c, repository, values), values["to"], chosen=values["services"] is not None)
 

@@ -133,6 +133,22 @@ def owner(tag: str, names: Sequence[str]) -> str | None:
     return next((name for name in names if _without_v(name) == _without_v(tag)), None)
 
 
+def later(version: str, names: Sequence[str]) -> str | None:
+    """Return the highest release, of those of these names, after a version; None where there is none that can be told.
+
+    Only versions that are numbers with dots have an order here.
+    """
+    own = _numbers(version)
+    told = {name: _numbers(name) for name in names}
+    after = [name for name, numbers in told.items() if own and numbers and numbers > own]
+    return max(after, key=lambda name: told[name] or (), default=None)
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    words = _without_v(version).split(".")
+    return tuple(map(int, words)) if all(word.isascii() and word.isdigit() for word in words) else None
+
+
 def may_be_name(tag: str) -> bool:
     """Whether a tag beside the records may be one's name: cosign keeps signatures under tags of its own."""
     return _SIGNATURES.fullmatch(tag) is None

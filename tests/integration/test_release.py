@@ -99,6 +99,15 @@ def test_the_tag_of_another_release_is_never_moved(shop: Shop) -> None:
     assert shop.tags() == before
 
 
+def test_an_older_version_says_which_tags_go_back(shop: Shop) -> None:
+    word = "v1.1.0 was released before, and latest will name 1.0.1 from now on"
+    released(shop, "1.1.0", one="second")
+    shop.state("1.0.1", one="mended")
+    assert word not in shop.push(*QUICK, "--tags", "v1.0.1").ok().all
+    assert word in shop.push(*QUICK).ok().all
+    assert [name for name, one in shop.listed().items() if one["current"]] == ["v1.0.1"]
+
+
 def test_where_no_tag_moves_the_records_tell_what_there_is(shop: Shop) -> None:
     shop.push(*QUICK, "--tags", "v1.0.0").ok()
     first = shop.tags()

@@ -141,7 +141,7 @@ def test_an_entry_covers_its_kind_id_path_and_package_alone(tmp_path: Path) -> N
 
 
 def test_a_release_refuses_them_before_it_builds(repo: Repo) -> None:
-    from tasks import gates
+    from tasks.release import gates
 
     repo.write(".trivyignore.yaml", "vulnerabilities: [{id: A, statement: why}]")
     wanted = load(repo, registry="localhost:9/shop")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks import gates
-from tasks.errors import ConfigError, PushError, ScanError, SignError, TaskError
+from tasks.errors import ConfigError, EngineError, PushError, ScanError, SignError, TaskError
+from tasks.release import gates
 
 
 def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only these are asked for
@@ -16,9 +16,14 @@ def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only t
 
 @pytest.fixture
 def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without Trivy, and nobody who signs."""
-    monkeypatch.setattr("tasks.inspecting.can_scan", lambda: False)
-    monkeypatch.setattr("tasks.signers.prepare", lambda _settings: None)
+    """A machine without engine and Trivy, and nobody who signs."""
+
+    def connect() -> None:
+        raise EngineError("no engine", hint="start it")
+
+    monkeypatch.setattr("tasks.engine.api.connect", connect)
+    monkeypatch.setattr("tasks.release.inspecting.can_scan", lambda: False)
+    monkeypatch.setattr("tasks.release.signers.prepare", lambda _settings: None)
 
 
 @pytest.mark.usefixtures("nothing")
@@ -31,16 +36,17 @@ def test_on_this_machine_it_is_a_rehearsal() -> None:
 @pytest.mark.parametrize(
     ("skipped", "error", "words"),
     [
-        (("scan",), SignError, "sign: nothing says who signs, and what others pull has to pass it"),
-        (("sign",), ScanError, "scan: Trivy is not on this machine, and what others pull has to pass it"),
+        (("scan", "sign"), EngineError, "verify: there is no engine to run them, and what others pull has to pass it"),
+        (("verify", "scan"), SignError, "sign: nothing says who signs, and what others pull has to pass it"),
+        (("verify", "sign"), ScanError, "scan: Trivy is not on this machine, and what others pull has to pass it"),
     ],
 )
 def test_elsewhere_it_is_refused(skipped: tuple[str, ...], error: type[TaskError], words: str) -> None:
-    left = {"scan": "sign", "sign": "scan"}[skipped[0]]
+    left = next(name for name in gates.NAMES if name not in skipped)
     with pytest.raises(error, match=words) as caught:
         gates.prepare(settings("ghcr.io/team"), skipped, require=False, source="--skip")
     assert f"or --skip {left}" in str(caught.value)
-    gates.prepare(settings("ghcr.io/team"), ("scan", "sign"), require=False, source="--skip")
+    gates.prepare(settings("ghcr.io/team"), gates.NAMES, require=False, source="--skip")
 
 
 def test_a_gate_that_there_is_not_is_an_error() -> None:
@@ -58,7 +64,7 @@ def test_what_an_earlier_try_has_proved_is_proved_again_where_more_is_required(
         asked.extend(member.digest for member in members)
         return f"{require}"
 
-    monkeypatch.setattr("tasks.proving.prove", prove)
+    monkeypatch.setattr("tasks.release.proving.prove", prove)
     run, member = SimpleNamespace(engine=object(), settings=settings("localhost:5000/t")), SimpleNamespace(digest="x")
     found = gates.Gates(skipped=frozenset({"scan", "sign"}), require=require, signers=None)
     found.pass_all(run, [member], lambda _gate: None, {"x"})  # type: ignore[arg-type, list-item]
@@ -66,9 +72,9 @@ def test_what_an_earlier_try_has_proved_is_proved_again_where_more_is_required(
 
 
 def test_an_image_that_is_gone_is_not_left_out_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks import inspecting
+    from tasks.release import inspecting
 
-    monkeypatch.setattr("tasks.ports.registry", lambda _settings: SimpleNamespace(manifest=lambda *_: None))
+    monkeypatch.setattr("tasks.release.ports.registry", lambda _settings: SimpleNamespace(manifest=lambda *_: None))
     member = SimpleNamespace(service="one", digest="sha256:0")
     with pytest.raises(PushError, match="t/one does not have sha256:0 any more"):
         inspecting.scan(settings("localhost:5000/t"), [member])  # type: ignore[list-item]

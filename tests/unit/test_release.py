@@ -54,6 +54,21 @@ def test_a_suffix_is_no_part_of_the_tag() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "names", "found"),
+    [
+        ("1.2.3", ("v1.2.2", "v1.2.4", "v1.10.0", "v1.9.0"), "v1.10.0"),
+        ("1.2.3", ("v1.2.3", "1.2.3", "v1.2.3-rc1"), None),
+        ("1.2.3", (), None),
+        ("2", ("v1.9.9", "v2.0.1"), "v2.0.1"),
+        ("dev", ("v9.9.9",), None),
+        ("1-4-gabc", ("v9.9.9", "edge"), None),
+    ],
+)
+def test_the_highest_release_after_a_version(version: str, names: tuple[str, ...], found: str | None) -> None:
+    assert plan.later(version, names) == found
+
+
 def test_a_release_without_a_version_s_tag_is_called_by_its_commit() -> None:
     assert plan.name_of((), "1.2.3", "0123456789abcdef") == "1.2.3-g0123456789ab"
     assert plan.name_of(("v1.2.3",), "1.2.3", "0123456789abcdef") == "v1.2.3"

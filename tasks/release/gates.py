@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import ConfigError, EngineError, ScanError, SignError, TaskError
-from .plan.names import is_loopback
-from .report.release import Gate
+from ..errors import ConfigError, EngineError, ScanError, SignError, TaskError
+from ..plan.names import is_loopback
+from ..report.release import Gate
 
 if TYPE_CHECKING:
-    from .decision import Run
-    from .plan.release import Member, Release
-    from .settings import Settings
+    from ..decision import Run
+    from ..plan.release import Member, Release
+    from ..settings import Settings
     from .signers import Signers
 
 NAMES = ("verify", "scan", "sign")
@@ -78,7 +78,7 @@ class Gates:
             say(Gate("verify", "ok", "proved by an earlier try"))
             return
         if run.engine is None:
-            say(_not_run("verify", run.settings, "there is no engine to run them", "inv container-setup", EngineError))
+            say(_no_engine(run.settings))
             return
         text = proving.prove(run, left, require=self.require)
         proved |= {member.digest for member in left}
@@ -113,12 +113,15 @@ def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, sour
     Raises ConfigError for a gate that there is not and for exceptions that cannot be used, SignError for a key that
     cannot be used, and the gate's own error where what others pull would not pass it.
     """
-    from . import inspecting, scanning, signers
+    from .. import scanning
+    from . import inspecting, signers
 
     for word in skipped:
         if word not in NAMES:
             raise ConfigError(f"{source}: {word!r} is no gate", hint=f"choose from {', '.join(NAMES)}")
     left_out = frozenset(skipped)
+    if "verify" not in left_out:
+        _require_engine(settings)
     own = None if "sign" in left_out else signers.prepare(settings)
     if own is None and "sign" not in left_out:
         _not_run("sign", settings, "nothing says who signs", _SIGN_WAY_OUT, SignError)
@@ -145,6 +148,19 @@ def require_signed(settings: "Settings", release: "Release", place: str) -> str 
             hint="set container.verify_key, or container.identity",
         )
     return signer
+
+
+def _require_engine(settings: "Settings") -> None:
+    from ..engine import api
+
+    try:
+        api.connect()
+    except EngineError:
+        _no_engine(settings)
+
+
+def _no_engine(settings: "Settings") -> Gate:
+    return _not_run("verify", settings, "there is no engine to run them", "inv container-setup", EngineError)
 
 
 def _not_run(name: str, settings: "Settings", why: str, way_out: str, kind: type[TaskError]) -> Gate:

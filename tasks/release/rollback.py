@@ -4,15 +4,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..engine.interrupts import ending
+from ..errors import ConfigError
+from ..plan import release as plan
+from ..report import release as report
 from . import gates, ledger, ports, publishing
-from .engine.interrupts import ending
-from .errors import ConfigError
-from .plan import release as plan
-from .report import release as report
 
 if TYPE_CHECKING:
-    from .engine.distribution import Distribution
-    from .settings import Settings
+    from ..engine.distribution import Distribution
+    from ..settings import Settings
 
 _MOST = "20"
 
@@ -22,7 +22,7 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
 
     Raises PushError where the registry does not say.
     """
-    from .settings import whole_number
+    from ..plan.values import whole_number
 
     count = whole_number(most or _MOST, "--most", hint="for example --most 5")
     ports.require_registry(settings)

@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..engine import records
+from ..engine.interrupts import ending
+from ..engine.retries import PassingError
+from ..errors import Interrupted, PushError, TaskError
+from ..plan import release as plan
+from ..plan import reuse
+from ..plan.failures import Kind
+from ..plan.freshness import Verdict
+from ..plan.record import dumps
+from ..plan.retrying import words_can_pass
+from ..plan.reuse import Unusable
+from ..report import release as report
+from ..report import style
+from ..report.release import Gate
 from . import ports, publishing
-from .engine import records
-from .engine.interrupts import ending
-from .engine.retries import PassingError
-from .errors import Interrupted, PushError, TaskError
 from .gates import Gates
-from .plan import release as plan
-from .plan import reuse
-from .plan.failures import Kind
-from .plan.freshness import Verdict
-from .plan.record import dumps
-from .plan.retrying import words_can_pass
-from .plan.reuse import Unusable
-from .report import release as report
-from .report import style
-from .report.release import Gate
 from .standing import STAGED, Standing, kinds
 
 if TYPE_CHECKING:
-    from .decision import Run
-    from .engine.distribution import Distribution
-    from .plan.outcomes import Outcome
-    from .plan.targets import Target
-    from .recording import Recording
+    from ..decision import Run
+    from ..engine.distribution import Distribution
+    from ..plan.outcomes import Outcome
+    from ..plan.targets import Target
+    from ..recording import Recording
 
 _UNMOVED, _GOES_ON = "no tag has moved", "inv container-push goes on where this ended"
 

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import ports, subjects, verifying
-from .engine import api, pulls
-from .engine.retries import PassingError
-from .errors import PushError
-from .plan.retrying import words_can_pass
-from .report import style
-from .report import verify as report
+from .. import subjects, verifying
+from ..engine import api, pulls
+from ..engine.retries import PassingError
+from ..errors import PushError
+from ..plan.retrying import words_can_pass
+from ..report import style
+from ..report import verify as report
+from . import ports
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from .decision import Run
-    from .plan.platforms import Platform
-    from .plan.release import Member
+    from ..decision import Run
+    from ..plan.platforms import Platform
+    from ..plan.release import Member
 
 
 def prove(run: "Run", members: "Sequence[Member]", *, require: bool) -> str:

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..engine.interrupts import Interrupts
+from ..engine.retries import PassingError
+from ..errors import Interrupted, PushError, TaskError
+from ..plan import release as plan
+from ..plan.release import Move, Release
 from . import ledger
-from .engine.interrupts import Interrupts
-from .engine.retries import PassingError
-from .errors import Interrupted, PushError, TaskError
-from .plan import release as plan
-from .plan.release import Move, Release
 
 if TYPE_CHECKING:
-    from .engine.distribution import Distribution
+    from ..engine.distribution import Distribution
 
 _AT_ONCE = 8  # requests
 _NAMED = 5  # tags that an error names one by one

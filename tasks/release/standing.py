@@ -3,22 +3,24 @@
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..engine import git, records
+from ..errors import PushError
+from ..plan import release as plan
+from ..plan import reuse
+from ..plan.freshness import Stored, Verdict
+from ..plan.reuse import Unusable
+from ..report import style
 from . import ledger
-from .engine import git, records
-from .errors import PushError
 from .gates import Gates
-from .plan import release as plan
-from .plan import reuse
-from .plan.freshness import Stored, Verdict
-from .plan.reuse import Unusable
 
 if TYPE_CHECKING:
-    from .decision import Run
-    from .engine.distribution import Distribution, Manifest
-    from .plan.targets import Target
+    from ..decision import Run
+    from ..engine.distribution import Distribution, Manifest
+    from ..plan.targets import Target
 
 STAGED = "staged.json"
 """What an unfinished release has in the registry already, by service: a further try does not do it again."""
@@ -47,7 +49,9 @@ class Standing:
         self.commit = git.head_in_full(run.repository.root)
         fixed, moving = kinds(run)
         staged = records.read_file(run.settings.root, STAGED) or {}
-        self._require_own_tags(run, fixed, moving)
+        names = self.registry.tags(plan.REPOSITORY)
+        self._require_own_tags(run, names, fixed, moving)
+        self._say_backwards(run, names, moving)
         self.held = self._committed(run)
         known = self._known(run, moving)
         own = {target.service: _staged_digest(staged, run, target.service, self.commit) for target in targets}
@@ -123,9 +127,8 @@ class Standing:
                         hint="raise VERSION: the tag of a release is never moved",
                     )
 
-    def _require_own_tags(self, run: "Run", fixed: Sequence[str], moving: Sequence[str]) -> None:
+    def _require_own_tags(self, run: "Run", names: Sequence[str], fixed: Sequence[str], moving: Sequence[str]) -> None:
         """See that no tag that moves is a release's own."""
-        names = self.registry.tags(plan.REPOSITORY)
         for tag in moving:
             other = plan.owner(tag, names)
             if other is not None and other not in fixed:
@@ -133,6 +136,19 @@ class Standing:
                     f"{tag} is the tag of the release {other} in {run.settings.registry}, and is never moved",
                     hint=f"leave it out of --tags: VERSION is {run.settings.version}",
                 )
+
+    def _say_backwards(self, run: "Run", names: Sequence[str], moving: Sequence[str]) -> None:
+        """Say where the tags that people follow will name an older version than there is."""
+        name = plan.later(run.settings.version, names) if moving else None
+        with suppress(plan.DamagedError):  # which container-releases tells
+            other = None if name is None else ledger.read(self.registry, name)
+            if other is None or other.project != run.settings.project or not set(other.moving) & set(moving):
+                return
+            again = ", ".join(tag for tag in moving if tag in other.moving)
+            style.note(
+                f"{other.name} was released before, and {again} will name {run.settings.version} from now on: "
+                "where that is not meant, leave it out of --tags"
+            )
 
     def _committed(self, run: "Run") -> "plan.Release | None":
         """Return the release of this name that is there; its record becomes a part of ours, and is signed with it."""

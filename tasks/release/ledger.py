@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .engine.distribution import MANIFEST, Manifest
-from .plan import release as plan
-from .plan.release import Release
-from .report import style
+from ..engine.distribution import MANIFEST, Manifest
+from ..plan import release as plan
+from ..plan.release import Release
+from ..report import style
 
 if TYPE_CHECKING:
-    from .engine.distribution import Distribution
+    from ..engine.distribution import Distribution
 
 _AT_ONCE = 8  # requests
 _EMPTY = b"{}"
