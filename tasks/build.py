@@ -29,9 +29,11 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
 def _build_all(repository: Repository) -> Task[Any]:
     def body(c: Context, values: dict[str, Any]) -> flags.Answer:
+        if not values["failed"]:
+            return run(c, repository, values)
         from . import again
 
-        chosen = again.select(repository, values, "load") if values["failed"] else values
+        chosen = again.select(repository, values, "load")
         return None if chosen is None else run(c, repository, chosen)
 
     doc = "Build the images of all services, and load them into the local image store."
@@ -62,13 +64,26 @@ def run(
     c: Context, repository: Repository, values: dict[str, Any], *, platforms: "Sequence[Platform]" = ()
 ) -> flags.Answer:
     """Read the settings, plan, build and report: the sentence that every build task is."""
-    from . import pipeline, settings
-    from .plan.targets import Output
+    from . import ahead, settings
 
     wanted = settings.load(c, repository, values, platforms=tuple(platforms))
     if platforms:
         _say_ignored(wanted)
-    return pipeline.run(wanted, repository, output=Output.LOAD, print_only=bool(values["print"]))
+    if values["print"]:
+        _print(wanted, repository)
+        return None
+    with ahead.alone(wanted) as asked:
+        from . import pipeline
+        from .plan.targets import Output
+
+        return pipeline.run(wanted, repository, asked, output=Output.LOAD)
+
+
+def _print(wanted: "Settings", repository: Repository) -> None:
+    from . import pipeline
+    from .plan.targets import Output
+
+    pipeline.show_definition(wanted, repository, output=Output.LOAD)
 
 
 def _say_ignored(wanted: "Settings") -> None:

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from . import demands
+from . import ahead, demands
 from .draft import draft
-from .engine import api, git, records
+from .engine import git, records
 from .plan.freshness import Verdict, as_for, changed, judge, told
 from .plan.targets import Output
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from .ahead import Ahead
     from .draft import Draft
+    from .engine.api import Engine
     from .plan.freshness import Stored
     from .plan.targets import Plan, Target
     from .release.shipping import Shipment
@@ -31,12 +33,13 @@ class Run:
     repository: "Repository"
     draft: "Draft"
     outline: "Plan"
-    engine: api.Engine | None
+    asked: "Ahead"
+    engine: "Engine | None"
     shipment: "Shipment | None" = None
     """The release that it is for, where it is for one."""
 
     @property
-    def store(self) -> api.Engine | None:
+    def store(self) -> "Engine | None":
         """The engine whose image store the images go to, where they do."""
         return None if self.outline.request.output is Output.PUSH else self.engine
 
@@ -57,7 +60,7 @@ def look(run: Run) -> tuple[Run, Seen]:
     store, engine = run.store, run.engine
     pool = ThreadPoolExecutor()
     seen = Seen(
-        stored=pool.submit(lambda: {} if store is None else store.stored(run.outline.references)),
+        stored=pool.submit(lambda: {} if store is None else run.asked.stored(run.outline.references)),
         commit=pool.submit(git.head, run.repository.root),
         room=pool.submit(lambda: None if engine is None else demands.require_room(engine)),
     )
@@ -65,14 +68,14 @@ def look(run: Run) -> tuple[Run, Seen]:
     return replace(run, draft=run.draft.marked()), seen
 
 
-def decide(settings: "Settings", repository: "Repository") -> "Mapping[str, Verdict]":
+def decide(settings: "Settings", repository: "Repository", asked: "Ahead") -> "Mapping[str, Verdict]":
     """Return what a build would build, or pull, and why, by service; nothing is built.
 
     Raises ConfigError for what cannot be read, and EngineError without an engine.
     """
-    engine = api.connect()
+    engine = asked.engine()
     drawn = draft(settings, repository, None, native=engine.native(), output=Output.LOAD)
-    run, seen = look(Run(settings, repository, drawn, drawn.outline(), engine))
+    run, seen = look(Run(settings, repository, drawn, drawn.outline(), asked, engine))
     verdicts = _verdicts(run, run.outline.targets, seen.stored.result())
     if not settings.reuse or all(verdict.current for verdict in verdicts.values()):
         return verdicts
@@ -88,12 +91,13 @@ def outdated(settings: "Settings", repository: "Repository") -> tuple[str, ...]:
 
     Raises ConfigError for what cannot be read, and EngineError without an engine.
     """
-    engine = api.connect()
     only = replace(settings, tags=settings.tags[:1])
+    asked = ahead.ask(only)
+    engine = asked.engine()
     drawn = draft(only, repository, None, native=engine.native(), output=Output.LOAD)
     outline = drawn.outline()
-    there = engine.stored(outline.references)
-    run = Run(only, repository, drawn.marked(), outline, engine)
+    there = asked.stored(outline.references)
+    run = Run(only, repository, drawn.marked(), outline, asked, engine)
     return tuple(
         target.service
         for target in outline.targets

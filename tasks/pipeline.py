@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import demands, keeping
 from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
-from .engine import api, records, trust, workspace
+from .engine import records, trust
 from .engine.interrupts import ending
 from .errors import BuildError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
@@ -21,7 +21,7 @@ from .plan.platforms import of_machine
 from .plan.printable import spelled_in_json
 from .plan.targets import REVISION_LABEL, Output
 from .recording import Recording, recorded
-from .report import progress, style, table
+from .report import style, table
 from .services import read_dockerfile
 from .shelf import shelve
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from .ahead import Ahead
     from .draft import Draft
+    from .engine import api
     from .plan.targets import Plan, Target
     from .release.shipping import Shipment
     from .services import Repository, Service
@@ -39,33 +41,38 @@ if TYPE_CHECKING:
 def run(
     settings: "Settings",
     repository: "Repository",
+    asked: "Ahead",
     *,
     output: Output,
-    print_only: bool,
     shipment: "Shipment | None" = None,
-) -> "Mapping[str, Any] | None":
-    """Build what is asked for and is not up to date, and return the record; or only print the definition of all.
+) -> "Mapping[str, Any]":
+    """Build what is asked for and is not up to date, and return the record; nobody else builds in the checkout.
 
-    A shipment takes the images further: to a release.
+    ``asked`` is what the engine has been asked for. A shipment takes the images further: to a release.
 
     Raises a TaskError of the kind that design and ``errors`` list when something does not end well.
     """
     bundle = trust.bundle(settings.ca, settings.root)
-    if print_only:
-        drawn = draft(settings, repository, bundle, native=of_machine(), output=output).marked()
-        sys.stdout.write(_definition(_plan(drawn, drawn.outline().services)))
-        sys.stdout.flush()
-        return None
-    with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
-        engine = _engine(settings, output)
-        native = of_machine() if engine is None else engine.native()
-        drawn = draft(settings, repository, bundle, native=native, output=output)
-        if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
-            drawn = drawn.on_classic()
-        outline = drawn.outline()
-        with recorded(Recording(settings, outline)) as recording, _stoppable(shipment):
-            _run(Run(settings, repository, drawn, outline, engine, shipment), recording)
-        return recording.content
+    engine = _engine(asked, settings, output)
+    native = of_machine() if engine is None else engine.native()
+    drawn = draft(settings, repository, bundle, native=native, output=output)
+    if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
+        drawn = drawn.on_classic()
+    outline = drawn.outline()
+    with recorded(Recording(settings, outline)) as recording, _stoppable(shipment):
+        _run(Run(settings, repository, drawn, outline, asked, engine, shipment), recording)
+    return recording.content
+
+
+def show_definition(settings: "Settings", repository: "Repository", *, output: Output) -> None:
+    """Print bake's definition of all services, and nothing else; it needs no engine.
+
+    Raises ConfigError for what cannot be read.
+    """
+    bundle = trust.bundle(settings.ca, settings.root)
+    drawn = draft(settings, repository, bundle, native=of_machine(), output=output).marked()
+    sys.stdout.write(_definition(_plan(drawn, drawn.outline().services)))
+    sys.stdout.flush()
 
 
 def _stoppable(shipment: "Shipment | None") -> "AbstractContextManager[None]":
@@ -86,9 +93,9 @@ def _definition(plan: "Plan") -> str:
     return spelled_in_json(bake.dumps(bake.definition(plan)))
 
 
-def _engine(settings: "Settings", output: Output) -> api.Engine | None:
+def _engine(asked: "Ahead", settings: "Settings", output: Output) -> "api.Engine | None":
     try:
-        return api.connect()
+        return asked.engine()
     except EngineError:
         if output is Output.PUSH and settings.builder is not None:
             return None  # a builder elsewhere pushes without an engine here
@@ -194,6 +201,7 @@ def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> O
 def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
     """Build, put into ``outcomes`` what comes of it, and return who ended it, if somebody did."""
     from .engine import buildx
+    from .report import progress
 
     settings = run.settings
     seen.room.result()
@@ -259,7 +267,7 @@ def _again(run: Run) -> str:
     return f"inv {task} --failed{run.settings.again}"
 
 
-def ports_of(service: "Service", repository: "Repository", engine: api.Engine, reference: str) -> tuple[int, ...]:
+def ports_of(service: "Service", repository: "Repository", engine: "api.Engine", reference: str) -> tuple[int, ...]:
     """Return where a service listens; where nothing here says it plainly, all the TCP ports of its image.
 
     Raises ConfigError for a Dockerfile that cannot be read.

@@ -35,9 +35,12 @@ def run(c: Context, repository: Repository, values: dict[str, Any]) -> flags.Ans
 
     wanted = settings.load(c, repository, values)
     if values["changed_since"] is None:
-        from . import decision
+        from . import ahead
 
-        verdicts = decision.decide(wanted, repository)
+        asked = ahead.ask(wanted)
+        from . import decision  # while the engine is asked
+
+        verdicts = decision.decide(wanted, repository, asked)
         found = report.Decided(verdicts, pulled=[service for service, one in verdicts.items() if one.published])
     else:
         from . import changes

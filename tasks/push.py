@@ -26,7 +26,8 @@ def tasks(repository: Repository) -> list[Task[Any]]:
             return None
         wanted = settings.load(c, repository, chosen)
         if values["print"]:
-            return _print(wanted, repository)
+            _print(wanted, repository)
+            return None
         return _release(wanted, repository, values)
 
     own = (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED, SKIP, REQUIRE)
@@ -34,15 +35,15 @@ def tasks(repository: Repository) -> list[Task[Any]]:
     return [flags.make_task("container-push", doc, own, body)]
 
 
-def _print(wanted: "Settings", repository: Repository) -> flags.Answer:
+def _print(wanted: "Settings", repository: Repository) -> None:
     from . import pipeline
     from .plan.targets import Output
 
-    return pipeline.run(wanted, repository, output=Output.PUSH, print_only=True)
+    pipeline.show_definition(wanted, repository, output=Output.PUSH)
 
 
 def _release(wanted: "Settings", repository: Repository, values: dict[str, Any]) -> flags.Answer:
-    from . import pipeline
+    from . import ahead, pipeline
     from .plan.names import split_list
     from .plan.targets import Output
     from .release import gates, ports, shipping
@@ -55,6 +56,6 @@ def _release(wanted: "Settings", repository: Repository, values: dict[str, Any])
     with ports.alone(wanted):
         passed = gates.prepare(wanted, skipped, require=bool(values["require"]), source="--skip")
         shipment = shipping.Shipment.of(ports.registry(wanted), passed)
-        return pipeline.run(
-            ports.with_builder(wanted), repository, output=Output.PUSH, print_only=False, shipment=shipment
-        )
+        chosen = ports.with_builder(wanted)
+        with ahead.alone(chosen, images=False) as asked:
+            return pipeline.run(chosen, repository, asked, output=Output.PUSH, shipment=shipment)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from . import decision, pipeline
+from . import ahead, decision, pipeline
 from .engine import api, http, ports
 from .engine.containers import Containers
 from .engine.fleet import Broke, Ended, Fleet, stop
@@ -144,7 +144,9 @@ def _build_missing(
         return False
     style.say(f"Not in the image store, so built first: {', '.join(missing)}")
     chosen = tuple(service for service in settings.services if service.name in missing)
-    pipeline.run(replace(settings, services=chosen), repository, output=Output.LOAD, print_only=False)
+    wanted = replace(settings, services=chosen)
+    with ahead.alone(wanted) as asked:
+        pipeline.run(wanted, repository, asked, output=Output.LOAD)
     there = engine.stored([launch.image for launch in launches])
     for launch in launches:
         if launch.image not in there:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .engine import records
-from .engine.history import last_changes
 from .engine.machine import stand_in_record
 from .plan import bases, dockerfile
 from .plan.history import recorded
@@ -95,6 +94,8 @@ def with_history(wanted: Sequence[Source], repository: Repository, scopes: Mappi
 
     Where a shallow clone does not know it, the record of an earlier build of the same fingerprint may.
     """
+    from .engine.history import last_changes
+
     found = last_changes(repository.root, scopes)
     told = []
     for source in wanted:

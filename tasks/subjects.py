@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import pipeline, sources
+from . import ahead, pipeline, sources
 from .engine import api, pulls
 from .errors import BuildError
 from .plan.bases import Base as TakenBase
@@ -38,13 +38,13 @@ def of_services(settings: "Settings", repository: "Repository", engine: api.Engi
         if not names:
             continue
         style.say(f"Not in the image store for {platform}, so built first: {', '.join(names)}")
-        wanted = tuple(service for service in settings.services if service.name in names)
-        pipeline.run(
-            replace(settings, services=wanted, platforms=(platform,)), repository, output=Output.LOAD, print_only=False
-        )
+        chosen = tuple(service for service in settings.services if service.name in names)
+        wanted = replace(settings, services=chosen, platforms=(platform,))
+        with ahead.alone(wanted) as asked:
+            pipeline.run(wanted, repository, asked, output=Output.LOAD)
     if any(missing.values()):
         found = _stored(settings, engine)
-    chosen = []
+    subjects = []
     for service in settings.services:
         for platform in settings.platforms:
             reference = found[service.name, platform]
@@ -53,8 +53,8 @@ def of_services(settings: "Settings", repository: "Repository", engine: api.Engi
                     f"{service.name} was built for {platform}, and the engine does not have it",
                     hint="does the builder load into another engine? docker buildx ls shows them",
                 )
-            chosen.append(of_service(service, settings, repository, platform, reference, engine))
-    return tuple(chosen)
+            subjects.append(of_service(service, settings, repository, platform, reference, engine))
+    return tuple(subjects)
 
 
 def _stored(settings: "Settings", engine: api.Engine) -> dict[tuple[str, "Platform"], str | None]:

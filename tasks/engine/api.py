@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..plan.cleaning import CacheRecord, Image
 from ..plan.fingerprint import FINGERPRINT_LABEL
 from ..plan.freshness import Stored
 from ..plan.outcomes import Content, Layer
@@ -16,6 +15,8 @@ from .machine import reach
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from ..plan.cleaning import CacheRecord, Image
 
 _MOUNT_ID = 'with id "/'
 _TIMEOUT = 120  # seconds
@@ -145,8 +146,10 @@ class Engine:
         with translated():
             self._api.tag(image, repository, tag)
 
-    def images_labelled(self, label: str, value: str) -> tuple[Image, ...]:
+    def images_labelled(self, label: str, value: str) -> "tuple[Image, ...]":
         """Return the images that carry a label, untagged ones too, with the containers that use them."""
+        from ..plan.cleaning import Image
+
         with translated():
             users: dict[str, list[str]] = {}
             for container in self._api.containers(all=True):
@@ -178,8 +181,10 @@ class Engine:
         with contextlib.suppress(APIError):
             self._api.remove_image(reference)
 
-    def cache_records(self) -> tuple[CacheRecord, ...]:
+    def cache_records(self) -> "tuple[CacheRecord, ...]":
         """Return the records of the engine's own build cache."""
+        from ..plan.cleaning import CacheRecord
+
         with translated():
             records = self._api.df().get("BuildCache") or ()
         return tuple(

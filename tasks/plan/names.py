@@ -37,6 +37,11 @@ RESERVED = frozenset({"amd64", "arm64"})
 LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
 
 
+def references(registry: str, service: str, tags: Sequence[str], suffix: str = "") -> tuple[str, ...]:
+    """Return the references of a service's image: one a tag, each with the suffix."""
+    return tuple(f"{registry}/{service}:{tag}{suffix}" for tag in tags)
+
+
 def split_list(text: str, *, source: str) -> tuple[str, ...]:
     """Return the items of a comma-separated list; ``source`` is named in errors.
 

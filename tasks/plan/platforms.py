@@ -63,3 +63,9 @@ def _one(name: str, source: str) -> Platform:
         meant = _SPOKEN.get(near[0], near[0]) if near else None
         hint = f"choose from {', '.join(Platform)}" if meant is None else f"did you mean {meant}?"
         raise ConfigError(f"{source}: {name!r} is not a platform that is built here", hint=hint) from None
+
+
+def suffix(platforms: Sequence[Platform], native: Platform) -> str:
+    """Return what keeps a single foreign platform from taking the tags of the image that runs here."""
+    foreign = len(platforms) == 1 and platforms[0] != native
+    return f"-{platforms[0].arch}" if foreign else ""

@@ -9,7 +9,7 @@ from . import names
 from .bases import Base, Origin
 from .caches import Cache
 from .fingerprint import FINGERPRINT_LABEL
-from .platforms import Platform
+from .platforms import Platform, suffix
 
 # Labels of our own; those with OCI's names are its own annotations.
 PROJECT_LABEL = "container-tasks.project"
@@ -148,8 +148,7 @@ def make_plan(sources: Sequence[Source], request: Request, *, others: Sequence[S
         raise ConfigError("nothing to build", hint="choose with --services")
     known = {support_name(source.target): source for source in (*others, *sources)}
     below = _below(sources, known)
-    foreign = len(request.platforms) == 1 and request.platforms[0] != request.native
-    ending = f"-{request.platforms[0].arch}" if foreign else ""
+    ending = suffix(request.platforms, request.native)
     tags = names.check_tags([f"{tag}{ending}" for tag in request.tags], source=f"a tag with its suffix {ending}")
     plan = Plan(
         targets=tuple(_target(source, request, tags) for source in sources),
@@ -213,7 +212,7 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
         dockerfile=source.dockerfile,
         stage=source.stage,
         platforms=request.platforms,
-        references=tuple(f"{request.registry}/{source.service}:{tag}" for tag in tags),
+        references=names.references(request.registry, source.service, tags),
         labels=labels,
         args={"VERSION": request.version, "REVISION": source.revision or "unknown", **source.args},
         contexts=dict(context for base in source.bases if (context := base.named_context) is not None),

@@ -1,6 +1,8 @@
 """A table of words, as wide as the terminal."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
+from shutil import get_terminal_size
 
 from . import style
 
@@ -8,6 +10,7 @@ WIDE = 240  # letters where nothing limits them
 LEAST = 12  # letters of a column that gives way; with fewer it would tell nothing
 _GAP = 2
 _KEPT = 2  # the first columns say what it is, and how it is
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def load() -> None:
@@ -30,6 +33,43 @@ def show(
     terminal is narrow. Where that does not do, columns go from the right, but never the
     first two; those fold. What a column of ``told`` held is then said below, a line each.
     """
+    rows = [tuple(row) for row in rows]
+    lines = _as_it_is([[style.paint(head, style.QUIET) for head in heads], *rows], [head in right for head in heads])
+    if lines is None:
+        _fitted(heads, rows, right=right, giving=giving, told=told)
+        return
+    for line in lines:
+        style.say(line)
+
+
+def _as_it_is(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str] | None:
+    """Return rows as lines, where nothing has to give way or has letters of another width; None elsewhere.
+
+    Most tables are so, and rich needs longer to load than all that a run does where nothing has changed.
+    """
+    plain = [[_PAINT.sub("", cell) for cell in row] for row in rows]
+    if not all(cell.isascii() and cell.isprintable() for row in plain for cell in row):
+        return None
+    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
+    wide = get_terminal_size().columns if style.live() else WIDE
+    if sum(widths) + _GAP * (len(widths) - 1) > wide:
+        return None
+    lines = []
+    for row, bare in zip(rows, plain, strict=True):
+        gaps = [" " * (width - len(cell)) for width, cell in zip(widths, bare, strict=True)]
+        cells = [gap + cell if end else cell + gap for gap, cell, end in zip(gaps, row, right, strict=True)]
+        lines.append((" " * _GAP).join(cells).rstrip())
+    return lines
+
+
+def _fitted(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[str],
+    giving: Collection[str],
+    told: Collection[str],
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -7,26 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..engine.events import Begun, Ended, Event, Output, Warned
-from ..plan.outcomes import Outcome, State
+from ..plan.outcomes import Outcome
 from . import style
+from .states import mark
 
 if TYPE_CHECKING:
     from rich.text import Text
-
-_MARKS = {
-    State.CURRENT: ("up to date", style.GOOD),
-    State.PULLED: ("pulled", style.GOOD),
-    State.BUILT: ("built", style.GOOD),
-    State.UNCHANGED: ("unchanged", style.GOOD),
-    State.FAILED: ("failed", style.BAD),
-    State.STOPPED: ("stopped", style.WARN),
-}
-
-
-def mark(state: State) -> str:
-    """Return a state's word in its colour."""
-    word, colour = _MARKS[state]
-    return style.paint(word, colour)
 
 
 @dataclass(slots=True)

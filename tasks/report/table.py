@@ -8,7 +8,7 @@ from ..engine.process import give_way
 from ..plan.failures import Failure
 from ..plan.outcomes import Outcome, State
 from . import grid, style
-from .progress import mark
+from .states import mark
 
 SHORT_DIGEST = len("sha256:") + 12
 LAST_LINES = 12

@@ -1,0 +1,78 @@
+"""What an engine is and has, asked for before the rest of the code is loaded: the one takes as long as the other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine.api import Engine
+    from .plan.freshness import Stored
+    from .settings import Settings
+
+    Images = tuple[tuple[str, ...], Mapping[str, Stored]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Questions to an engine; an answer is waited for where it is needed."""
+
+    _engine: "Future[Engine]"
+    _images: "Future[Images] | None"
+
+    def engine(self) -> "Engine":
+        """Return the engine that answers.
+
+        Raises EngineError without one.
+        """
+        return self._engine.result()
+
+    def stored(self, references: "Sequence[str]") -> "Mapping[str, Stored]":
+        """Return those of these images that the engine has, by reference.
+
+        Raises EngineError.
+        """
+        asked, found = ((), {}) if self._images is None else self._images.result()
+        return found if set(asked) == set(references) else self.engine().stored(references)
+
+
+def ask(settings: "Settings", *, images: bool = True) -> Ahead:
+    """Ask the engine for itself, and for the images of the settings."""
+    pool = ThreadPoolExecutor(1)
+    engine = pool.submit(_connected)
+    stored = pool.submit(_stored, settings, engine) if images else None
+    pool.shutdown(wait=False)
+    return Ahead(engine, stored)
+
+
+@contextmanager
+def alone(settings: "Settings", *, images: bool = True) -> Iterator[Ahead]:
+    """Let one run at a time build in this checkout, and ask when it is our turn.
+
+    Raises ConfigError where the checkout cannot be written, and Interrupted.
+    """
+    from .engine import workspace
+    from .report import style
+
+    with workspace.alone(settings.root, lambda: style.note("another run builds in this checkout; waiting for it")):
+        yield ask(settings, images=images)
+
+
+def _connected() -> "Engine":
+    from .engine import api
+
+    return api.connect()
+
+
+def _stored(settings: "Settings", engine: "Future[Engine]") -> "Images":
+    from .plan import names, platforms
+
+    found = engine.result()
+    suffix = platforms.suffix(settings.platforms, found.native())
+    wanted = tuple(
+        reference
+        for service in settings.services
+        for reference in names.references(settings.registry, service.name, settings.tags, suffix)
+    )
+    return wanted, found.stored(wanted)
