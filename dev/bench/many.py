@@ -54,29 +54,34 @@ def measure(counts: Sequence[int], repeat: int, folder: Path, say: Callable[[str
 
 
 def _of(place: Ground, count: int, repeat: int, say: Callable[[str], object]) -> Many:
-    def several(what: str, way: Way, pause: float, *, change: bool = False) -> float:
-        runs = []
-        for _ in range(repeat):
-            if change:
-                (place.root / f"services/{_CHANGED}/word").write_text(f"{time.time_ns()}\n", encoding="utf-8")
-            runs.append(seconds(way, place, _PLATFORMS, _CHANGED, pause=pause))
-            say(f"{count} services: {what}: {way}: {runs[-1]:.2f} s")
-        return median(runs)
+    def once(what: str, way: Way, pause: float, *, change: bool = False) -> float:
+        if change:
+            (place.root / f"services/{_CHANGED}/word").write_text(f"{time.time_ns()}\n", encoding="utf-8")
+        found = seconds(way, place, _PLATFORMS, _CHANGED, pause=pause)
+        say(f"{count} services: {what}: {way}: {found:.2f} s")
+        return found
+
+    def several(what: str, way: Way, pause: float) -> float:
+        return median(once(what, way, pause) for _ in range(repeat))
 
     quiet, busy, one = "nothing changed, quiet builder", "nothing changed, back to back", "one changed"
     own, rested = _processor_seconds(), several(quiet, Way.OURS, QUIET)
     own = (_processor_seconds() - own) / repeat
+    # The bakes come last: for minutes a builder goes on writing what one of a hundred has left behind.
+    busy_ours = several(busy, Way.OURS, 0)
+    ways = (Way.OURS, Way.ALONE, Way.ONE)
+    in_turn = [[once(one, way, QUIET, change=True) for way in ways] for _ in range(repeat)]
+    one_of_all, one_alone, one_plain = map(median, zip(*in_turn, strict=True))
     return Many(
         count=count,
         quiet_ours=rested,
-        # Back to back with itself: for minutes a builder goes on writing what a bake of a hundred has left behind.
-        busy_ours=several(busy, Way.OURS, 0),
+        busy_ours=busy_ours,
         quiet_bake=several(quiet, Way.BAKE, QUIET),
         busy_bake=several(busy, Way.BAKE, 0),
         own=own,
-        one_of_all=several(one, Way.OURS, QUIET, change=True),
-        one_alone=several(one, Way.ALONE, QUIET, change=True),
-        one_plain=several(one, Way.ONE, QUIET, change=True),
+        one_of_all=one_of_all,
+        one_alone=one_alone,
+        one_plain=one_plain,
     )
 
 
