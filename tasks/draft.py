@@ -64,11 +64,12 @@ class Draft:
         Raises ConfigError for what can no longer be read.
         """
         walks = on_disk(self.repository.root, Digests(self.repository.root))
-        by_name = {support_name(source.target): source for source in (*self.chosen, *self.others)}
+        now = [replace(source, text=None) for source in (*self.chosen, *self.others)]
+        by_name = {support_name(source.target): source for source in now}
         marks = Marks(self.repository, by_name, self.request.platforms, self.request.native, walks)
         return tuple(
             one.service
-            for one in self.chosen
+            for one in now[: len(self.chosen)]
             if one.service in services and marks.of(one).fingerprint != self.marks[one.service].fingerprint
         )
 

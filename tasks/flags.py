@@ -53,6 +53,9 @@ class _Argument(Argument):
 
 
 class _Task(Task[Any]):
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Task":
+        return copy(self)  # as with the flags: nobody changes it
+
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         flat: list[Argument] = []
         for argument in super().get_arguments(ignore_unknown_help):

@@ -111,7 +111,7 @@ class Marks:
 
     def _said(self, source: Source) -> _Said:
         service = self._service(source)
-        text = read_dockerfile(self.repository, service)
+        text = self._text(source)
         said = reads(text, stage=source.stage, args=source.args, platforms=self.platforms, native=self.native)
         wide = said.whole
         if said.always:
@@ -130,9 +130,12 @@ class Marks:
             rules, own_ignore = ignore.Ignore(), patterns
         return _Said(text, own_ignore, rules, said, wide)
 
+    def _text(self, source: Source) -> str:
+        return read_dockerfile(self.repository, self._service(source)) if source.text is None else source.text
+
     def _triggers(self, base: str) -> bool:
         """Return whether an image of the repository does something in the builds of those that stand on it."""
-        text = read_dockerfile(self.repository, self._service(self.sources[base]))
+        text = self._text(self.sources[base])
         return any(instruction.name == "ONBUILD" for instruction in instructions(text))
 
     def _read(self, service: Service, said: _Said) -> dict[str, str]:

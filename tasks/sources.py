@@ -21,12 +21,17 @@ def gather(
     Raises ConfigError for a Dockerfile that cannot be read.
     """
     replacing = _replacing(repository, registry, mirror, local=local)
-    chosen = {service.name for service in services}
-    others = (one for one in _stood_on(services, repository, replacing) if one.name not in chosen)
-    return (
-        tuple(_source(service, repository, replacing) for service in services),
-        tuple(_source(service, repository, replacing) for service in others),
-    )
+    by_target = {support_name(service.target): service for service in repository.services}
+    found: dict[str, Source] = {}
+    waiting = list(services)
+    while waiting:
+        service = waiting.pop()
+        if service.name not in found:
+            found[service.name] = source = _source(service, repository, replacing)
+            below = [base.replacement for base in source.bases if base.origin is bases.Origin.OWN]
+            waiting += [by_target[target] for target in below if target is not None]
+    chosen = tuple(found.pop(service.name) for service in services)
+    return chosen, tuple(found.values())
 
 
 def outside(repository: Repository, *, registry: str) -> tuple[str, ...]:
@@ -35,7 +40,8 @@ def outside(repository: Repository, *, registry: str) -> tuple[str, ...]:
     Raises ConfigError for a Dockerfile that cannot be read.
     """
     replacing = _replacing(repository, registry, None, local=True)
-    found = (base for service in repository.services for base in replacing.bases(repository, service))
+    texts = ((read_dockerfile(repository, service), service) for service in repository.services)
+    found = (base for text, service in texts for base in replacing.bases(text, service))
     return tuple(dict.fromkeys(base.reference for base in found if base.origin is not bases.Origin.OWN))
 
 
@@ -49,9 +55,12 @@ class _Replacing:
     local: bool
     """Whether the images stay on this machine."""
 
-    def bases(self, repository: Repository, service: Service) -> tuple[bases.Base, ...]:
-        references = dockerfile.references(read_dockerfile(repository, service), service.arguments(local=self.local))
-        own = {name: target for name, target in self.own.items() if target != support_name(service.target)}
+    def bases(self, text: str, service: Service) -> tuple[bases.Base, ...]:
+        """Return the bases that a service's Dockerfile names; itself it cannot stand on."""
+        references = dockerfile.references(text, service.arguments(local=self.local))
+        target, own = support_name(service.target), self.own
+        if any(own.get(bases.repository_of(one)) == target for one in references):
+            own = {name: other for name, other in own.items() if other != target}
         return bases.resolve(references, mirror=self.mirror, stand_ins=self.stand_ins, own=own)
 
 
@@ -64,20 +73,8 @@ def _replacing(repository: Repository, registry: str, mirror: str | None, *, loc
     return _Replacing(mirror, stand_in_record.recorded(), own, local)
 
 
-def _stood_on(services: Sequence[Service], repository: Repository, replacing: _Replacing) -> tuple[Service, ...]:
-    """Return the services whose images these stand on, however far below."""
-    by_target = {support_name(service.target): service for service in repository.services}
-    found: dict[str, Service] = {}
-    waiting = list(services)
-    while waiting:
-        for base in replacing.bases(repository, waiting.pop()):
-            if base.origin is bases.Origin.OWN and base.replacement is not None and base.replacement not in found:
-                found[base.replacement] = by_target[base.replacement]
-                waiting.append(by_target[base.replacement])
-    return tuple(found.values())
-
-
 def _source(service: Service, repository: Repository, replacing: _Replacing) -> Source:
+    text = read_dockerfile(repository, service)
     return Source(
         service=service.name,
         target=service.target,
@@ -85,7 +82,8 @@ def _source(service: Service, repository: Repository, replacing: _Replacing) -> 
         dockerfile=service.file if service.own_context else service.dockerfile,
         stage=service.stage,
         args=service.arguments(local=replacing.local),
-        bases=replacing.bases(repository, service),
+        bases=replacing.bases(text, service),
+        text=text,
     )
 
 

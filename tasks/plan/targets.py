@@ -40,6 +40,8 @@ class Source:
     dockerfile: str
     """Relative to the context."""
     bases: tuple[Base, ...]
+    text: str | None = field(default=None, repr=False)
+    """Its Dockerfile, as it was read; None where it has to be read again."""
     context: str = "."
     """Relative to the root."""
     stage: str | None = None
