@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import ahead, demands
 from .draft import draft
@@ -11,18 +11,40 @@ from .plan.freshness import Verdict, as_for, changed, judge, told
 from .plan.targets import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from .ahead import Ahead
     from .draft import Draft
     from .engine.api import Engine
+    from .errors import Interrupted
     from .plan.freshness import Stored
+    from .plan.outcomes import Outcome
     from .plan.targets import Plan, Target
-    from .release.shipping import Shipment
+    from .recording import Recording
     from .reusing import Pulled, Registry
     from .services import Repository
     from .settings import Settings
+
+
+class Further(Protocol):
+    """What takes the images of a run further, when they lie in a registry without a tag: a release."""
+
+    def verdicts(
+        self, run: "Run", targets: "Sequence[Target]", *, asked: Verdict | None = None
+    ) -> "Mapping[str, Verdict]":
+        """Return for each service whether the registry has its image, or why it has to be built: ``asked``, if so."""
+
+    def build_again(
+        self, run: "Run", outcomes: "Mapping[str, Outcome]", build: "Callable[[Sequence[str]], Interrupted | None]"
+    ) -> "Interrupted | None":
+        """Build again what did not reach the registry for a reason that passes; return who ended it, if any did."""
+
+    def hold(self, run: "Run", outcomes: "Iterable[Outcome]") -> "Mapping[str, Any]":
+        """Keep what has reached the registry, for the next try."""
+
+    def finish(self, run: "Run", recording: "Recording", outcomes: "Sequence[Outcome]") -> None:
+        """Do what is left to do with the images of all services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +57,7 @@ class Run:
     outline: "Plan"
     asked: "Ahead"
     engine: "Engine | None"
-    shipment: "Shipment | None" = None
+    shipment: "Further | None" = None
     """The release that it is for, where it is for one."""
 
     @property

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .ahead import Ahead
+    from .decision import Further
     from .draft import Draft
     from .engine import api
     from .plan.targets import Plan, Target
-    from .release.shipping import Shipment
     from .services import Repository, Service
     from .settings import Settings
 
@@ -44,7 +44,7 @@ def run(
     asked: "Ahead",
     *,
     output: Output,
-    shipment: "Shipment | None" = None,
+    shipment: "Further | None" = None,
 ) -> "Mapping[str, Any]":
     """Build what is asked for and is not up to date, and return the record; nobody else builds in the checkout.
 
@@ -75,7 +75,7 @@ def show_definition(settings: "Settings", repository: "Repository", *, output: O
     sys.stdout.flush()
 
 
-def _stoppable(shipment: "Shipment | None") -> "AbstractContextManager[None]":
+def _stoppable(shipment: "Further | None") -> "AbstractContextManager[None]":
     """Let a release say how to go on, whatever ends it: it waits for registries where a build would not."""
     if shipment is None:
         return nullcontext()
