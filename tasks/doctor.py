@@ -60,11 +60,10 @@ def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
 
 def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     """Return what there is to look at, and what is wrong with the settings: the rest is looked at all the same."""
-    from . import settings, sources
+    from . import settings, signers, sources
     from .engine.machine.check import Site
     from .engine.machine.findings import refused, warning
     from .errors import ConfigError
-    from .release import signers
 
     root = repository.root
     try:

@@ -43,10 +43,10 @@ def _print(wanted: "Settings", repository: Repository) -> None:
 
 
 def _release(wanted: "Settings", repository: Repository, values: dict[str, Any]) -> flags.Answer:
-    from . import ahead, pipeline
+    from . import ahead, pipeline, ports
     from .plan.names import split_list
     from .plan.targets import Output
-    from .release import gates, ports, shipping
+    from .release import gates, shipping
 
     skipped = () if values["skip"] is None else split_list(values["skip"], source="--skip")
     ports.require_tags(wanted)

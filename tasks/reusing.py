@@ -140,7 +140,7 @@ def _unsigned(
     settings: "Settings", targets: "Mapping[str, Target]", found: Mapping[str, Published]
 ) -> Mapping[str, str]:
     """Return the services whose image is not signed by who is trusted, and why; none where nobody has to sign."""
-    from .release import signers
+    from . import signers
 
     if not found or not signers.is_expected(settings):
         return {}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..decision import Run
     from ..plan.release import Member, Release
     from ..settings import Settings
-    from .signers import Signers
+    from ..signers import Signers
 
 NAMES = ("verify", "scan", "sign")
 _SCAN_WAY_OUT = "inv container-setup --scanner"
@@ -113,8 +113,8 @@ def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, sour
     Raises ConfigError for a gate that there is not and for exceptions that cannot be used, SignError for a key that
     cannot be used, and the gate's own error where what others pull would not pass it.
     """
-    from .. import scanning
-    from . import inspecting, signers
+    from .. import scanning, signers
+    from . import inspecting
 
     for word in skipped:
         if word not in NAMES:
@@ -137,7 +137,7 @@ def require_signed(settings: "Settings", release: "Release", place: str) -> str 
 
     None is returned where nothing says whose signatures count, and nobody has signed. Raises SignError.
     """
-    from . import signers
+    from .. import signers
 
     references = [f"{place}@{release.digest}"]
     references += [f"{settings.registry}/{member.service}@{member.digest}" for member in release.members]

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .. import scanning
+from .. import ports, scanning
 from ..engine import trivy
 from ..engine.retries import PassingError
 from ..engine.signatures import Statement
@@ -15,13 +15,12 @@ from ..plan import reuse
 from ..plan.retrying import words_can_pass
 from ..plan.scanning import Scan, Subject
 from ..report import scan as report
-from . import ports
 
 if TYPE_CHECKING:
     from ..plan.platforms import Platform
     from ..plan.release import Member
     from ..settings import Settings
-    from .signers import Signers
+    from ..signers import Signers
 
 
 def can_scan() -> bool:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .. import subjects, verifying
+from .. import ports, subjects, verifying
 from ..engine import api, pulls
 from ..engine.retries import PassingError
 from ..errors import PushError
 from ..plan.retrying import words_can_pass
 from ..report import style
 from ..report import verify as report
-from . import ports
 
 if TYPE_CHECKING:
     from docker import APIClient

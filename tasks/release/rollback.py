@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import ports
 from ..engine.interrupts import ending
 from ..errors import ConfigError
 from ..plan import release as plan
 from ..report import release as report
-from . import gates, ledger, ports, publishing
+from . import gates, ledger, publishing
 
 if TYPE_CHECKING:
     from ..engine.distribution import Distribution

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .. import ports
 from ..engine import records
 from ..engine.interrupts import ending
 from ..engine.retries import PassingError
@@ -20,7 +21,7 @@ from ..plan.reuse import Unusable
 from ..report import release as report
 from ..report import style
 from ..report.release import Gate
-from . import ports, publishing
+from . import publishing
 from .gates import Gates
 from .standing import STAGED, Standing, kinds
 

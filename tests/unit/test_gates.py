@@ -23,7 +23,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("tasks.engine.api.connect", connect)
     monkeypatch.setattr("tasks.release.inspecting.can_scan", lambda: False)
-    monkeypatch.setattr("tasks.release.signers.prepare", lambda _settings: None)
+    monkeypatch.setattr("tasks.signers.prepare", lambda _settings: None)
 
 
 @pytest.mark.usefixtures("nothing")
@@ -74,7 +74,7 @@ def test_what_an_earlier_try_has_proved_is_proved_again_where_more_is_required(
 def test_an_image_that_is_gone_is_not_left_out_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.release import inspecting
 
-    monkeypatch.setattr("tasks.release.ports.registry", lambda _settings: SimpleNamespace(manifest=lambda *_: None))
+    monkeypatch.setattr("tasks.ports.registry", lambda _settings: SimpleNamespace(manifest=lambda *_: None))
     member = SimpleNamespace(service="one", digest="sha256:0")
     with pytest.raises(PushError, match="t/one does not have sha256:0 any more"):
         inspecting.scan(settings("localhost:5000/t"), [member])  # type: ignore[list-item]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..engine.signatures import Signatures, Statement
-    from ..engine.signed import Verifier
-    from ..plan.signing import Signing, Trust
-    from ..settings import Settings
+    from .engine.signatures import Signatures, Statement
+    from .engine.signed import Verifier
+    from .plan.signing import Signing, Trust
+    from .settings import Settings
 
 
 def signing(settings: "Settings") -> "Signing | None":
@@ -19,8 +19,8 @@ def signing(settings: "Settings") -> "Signing | None":
 
     Raises ConfigError where what was chosen cannot be.
     """
-    from ..engine.cosign import token_source
-    from ..plan.signing import decide
+    from .engine.cosign import token_source
+    from .plan.signing import decide
 
     return decide(settings.sign, key=_place(settings.root, settings.sign_key), token=token_source() is not None)
 
@@ -30,8 +30,8 @@ def trust(settings: "Settings") -> "Trust | None":
 
     Raises ConfigError as ``signing`` does.
     """
-    from ..engine.github import workflow
-    from ..plan import signing as plan
+    from .engine.github import workflow
+    from .plan import signing as plan
 
     identity, own = settings.identity, workflow()
     if identity is None and own is not None:
@@ -47,7 +47,7 @@ def trust(settings: "Settings") -> "Trust | None":
 
 def _place(root: "Path", key: str | None) -> str | None:
     """Return where a key is, wherever the program that reads it runs."""
-    from ..plan.signing import is_elsewhere
+    from .plan.signing import is_elsewhere
 
     return key if key is None or is_elsewhere(key) else str(root / os.path.expanduser(key))  # noqa: PTH111 - no home is no failure
 
@@ -82,11 +82,11 @@ def prepare(settings: "Settings") -> Signers | None:
 
     Raises ConfigError and SignError with what is missing or wrong.
     """
-    from ..engine import cosign
-    from ..engine.signatures import Signatures
-    from ..engine.signed import Verifier
-    from ..errors import SignError
     from . import ports
+    from .engine import cosign
+    from .engine.signatures import Signatures
+    from .engine.signed import Verifier
+    from .errors import SignError
 
     how, whom = signing(settings), trust(settings)
     if how is None:
@@ -112,9 +112,9 @@ def verified(settings: "Settings", references: Sequence[str]) -> str | None:
 
     Raises SignError where one is not signed by who is trusted.
     """
-    from ..engine import cosign
-    from ..engine.signed import Verifier
     from . import ports
+    from .engine import cosign
+    from .engine.signed import Verifier
 
     whom = trust(settings)
     if whom is None:

@@ -7,16 +7,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine import cache, git, trust, workspace
-from ..engine import registry as door
-from ..engine.distribution import Distribution
-from ..engine.retries import Retries
-from ..errors import ConfigError
-from ..plan.release import REPOSITORY, may_be_name
-from ..report import style
+from .engine import cache, git, trust, workspace
+from .engine import registry as door
+from .engine.distribution import Distribution
+from .engine.retries import Retries
+from .errors import ConfigError
+from .plan.release import REPOSITORY, may_be_name
+from .report import style
 
 if TYPE_CHECKING:
-    from ..settings import Settings
+    from .settings import Settings
 
 _OWN_DRIVER = "docker"
 """The engine's own BuildKit: it cannot push by digest."""
@@ -94,8 +94,8 @@ def with_builder(settings: "Settings") -> "Settings":
 
     Raises ConfigError for a builder that was asked for and cannot, EngineError where none can be had.
     """
-    from ..engine import buildx
-    from ..engine.machine import release_builder
+    from .engine import buildx
+    from .engine.machine import release_builder
 
     if settings.builder is not None and settings.builder in release_builder.existing(settings.project):
         _ready(settings.builder, settings.project)  # one that has died comes back
@@ -116,7 +116,7 @@ def with_builder(settings: "Settings") -> "Settings":
 
 
 def _ready(name: str, project: str) -> None:
-    from ..engine.machine import prepare, release_builder
+    from .engine.machine import prepare, release_builder
 
     with prepare.alone(lambda _: style.note("another set-up runs here; waiting for it")):
         if name not in release_builder.existing(project):
