@@ -34,7 +34,7 @@ def show(
     first two; those fold. What a column of ``told`` held is then said below, a line each.
     """
     rows = [tuple(row) for row in rows]
-    lines = _as_it_is([[style.paint(head, style.QUIET) for head in heads], *rows], [head in right for head in heads])
+    lines = as_it_is([[style.paint(head, style.QUIET) for head in heads], *rows], [head in right for head in heads])
     if lines is None:
         _fitted(heads, rows, right=right, giving=giving, told=told)
         return
@@ -42,7 +42,7 @@ def show(
         style.say(line)
 
 
-def _as_it_is(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str] | None:
+def as_it_is(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str] | None:
     """Return rows as lines, where nothing has to give way or has letters of another width; None elsewhere.
 
     Most tables are so, and rich needs longer to load than all that a run does where nothing has changed.
