@@ -38,7 +38,7 @@ class Actions:
 def environment(address: str) -> dict[str, str]:
     """Return what a job is given whose cache service is at an address."""
     scopes = json.dumps([{"Scope": "refs/heads/main", "Permission": 3}])
-    token = ".".join((_encoded({"alg": "none"}), _encoded({"ac": scopes}), ""))
+    token = ".".join((_encoded({"alg": "none"}), _encoded({"ac": scopes, "nbf": 0, "exp": 2**32}), ""))
     return {
         "ACTIONS_RUNTIME_TOKEN": token,
         "ACTIONS_CACHE_URL": f"http://{address}/",

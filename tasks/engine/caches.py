@@ -78,8 +78,11 @@ def _problem(cache: Cache, scopes: Iterable[str], root: Path, bundle: Path | Non
             except PushError as error:
                 return error.reason
         case Kind.GHA:
-            if not os.environ.get(_GHA) or not any(map(os.environ.get, _GHA_URLS)):
+            addresses = [address for address in map(os.environ.get, _GHA_URLS) if address]
+            if not os.environ.get(_GHA) or not addresses:
                 return f"{_GHA} and {_GHA_URLS[0]} are not in the environment, as they are in an action of GitHub"
+            # BuildKit waits for it without an end, and cannot be told to stop.
+            return next(filter(None, (registry.silence(address, bundle) for address in addresses)), "")
         case Kind.LOCAL:
             try:
                 _prepare(root / cache.place, scopes)

@@ -51,6 +51,25 @@ def require(registry: str, bundle: Path | None = None, *, seconds: float = TIMEO
         raise PushError(f"{host} does not answer as a registry, but with a page for people", hint="check --registry")
 
 
+def silence(address: str, bundle: Path | None = None) -> str:
+    """Return why nothing speaks HTTP at an address; empty where anything does, whatever it says."""
+    import requests
+
+    try:
+        with requests.get(
+            address,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+            verify=True if bundle is None else str(bundle),
+        ):
+            return ""
+    except requests.Timeout:
+        return f"no answer within {TIMEOUT:g} s"
+    except requests.RequestException as error:
+        return f"no answer: {reason(error)}"
+
+
 def ahead(host: str, bundle: Path | None = None) -> float | None:
     """Return by how many seconds a registry's clock is ahead of this machine's; None where it does not say."""
     import requests

@@ -149,7 +149,7 @@ def test_a_build_goes_on_where_the_cache_of_github_actions(drawn: Repo, spoilt: 
     done = drawn.inv("container-build", env=actions.environment(spoilt.address)).ok()
     assert time.monotonic() - began < SLOWEST, done.all
     assert "1 built" in done.out
-    assert spoilt.spoilt
+    assert spoilt.spoilt, done.all
 
 
 def test_caches_that_are_not_there_are_left_out_and_named(drawn: Repo) -> None:

@@ -178,6 +178,15 @@ def test_the_cache_of_github_is_used_where_an_action_has_handed_over_its_words(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tasks.engine.registry.silence", lambda *_: "")
     found, problems = shelf.usable([Cache(Kind.GHA)], [], tmp_path, ASKING)
     assert bool(found) is used
     assert bool(problems) is not used
+
+
+def test_the_cache_of_github_is_left_out_where_nothing_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIONS_RUNTIME_TOKEN", "t")
+    monkeypatch.setenv("ACTIONS_RESULTS_URL", "http://127.0.0.1:9/")
+    monkeypatch.delenv("ACTIONS_CACHE_URL", raising=False)
+    _, (problem,) = shelf.usable([Cache(Kind.GHA)], [], tmp_path, ASKING)
+    assert problem == "the cache gha is left out: no answer: Connection refused"
