@@ -58,6 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         if address.path == f"{_API}/cache":
             self._look_up(parse_qs(address.query)["keys"][0].split(","))
             return
+        if address.path != "/archive":
+            self._answer(404, b"")
+            return
         content = self.service.there.get(parse_qs(address.query)["key"][0], b"")
         wanted = _RANGE.match(self.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
