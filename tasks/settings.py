@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PATIENCE = {"tries": 6, "retry_wait": 1, "retry_limit": 300, "registry_timeout": 120}
 # What a second try does not need to say.
 _NOT_AGAIN = frozenset({"services", "failed", "print", "json", "task", "chosen_by", "detach"})
+# What a build does not know, where another task builds what it lacks.
+_OF_OTHERS = frozenset({"require", "skip", "image"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +156,9 @@ def _again(flags: Mapping[str, Any], platforms: "tuple[Platform, ...]") -> str:
     from shlex import quote
 
     words = [f"--platforms {','.join(platforms)}"] if platforms else []
+    left_out = _NOT_AGAIN if flags.get("task") == "container-push" else _NOT_AGAIN | _OF_OTHERS
     for key, value in flags.items():
-        if key not in _NOT_AGAIN and value not in {None, False}:
+        if key not in left_out and value not in {None, False}:
             flag = f"--{key.replace('_', '-')}"
             words.append(flag if value is True else f"{flag} {quote(str(value))}")
     return "".join(f" {word}" for word in words)

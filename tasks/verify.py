@@ -25,6 +25,8 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
         if values["image"] is not None and values["services"] is not None:
             raise ConfigError("--image and --services are two choices", hint="leave one out")
+        if values["image"] is not None and not values["image"].strip():
+            raise ConfigError("--image is empty", hint="for example --image ghcr.io/acme/shop:latest")
         skip = () if values["skip"] is None else split_list(values["skip"], source="--skip")
         wish = verifying.Wish(
             image=values["image"],

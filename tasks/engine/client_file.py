@@ -1,5 +1,6 @@
 """The docker client's own file, config.json: looked at first, because the SDK and buildx stumble over a damaged one."""
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -28,6 +29,21 @@ def content() -> Mapping[str, Any]:
     Raises EngineError when it is damaged.
     """
     return _read(path())
+
+
+def unreadable_login() -> str | None:
+    """Return a registry whose login cannot be read, over which the SDK stumbles; None where there is none.
+
+    Raises EngineError when the file is damaged.
+    """
+    for host, entry in (content().get("auths") or {}).items():
+        try:
+            _, joint, _ = base64.b64decode(entry.get("auth") or "Og==").decode().partition(":")
+        except (ValueError, TypeError):  # no base64, no text
+            return str(host)
+        if not joint:
+            return str(host)
+    return None
 
 
 def path() -> Path:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 VERIFY_LABEL = "container-tasks.verify"
 """On the containers alone, with the checkout as its value."""
 MEMORY = 64_000_000  # bytes, where a service says nothing else
+_LONGEST = 300  # letters of a line that are told: a whole log may be one
 _SECOND = 1_000_000_000  # in the engine's words
 _LOOK = 300_000_000
 _PROBE = 5 * _SECOND  # what one look at its health may take
@@ -213,7 +214,10 @@ class Specimen:
         after: "Specimen | None",
     ) -> None:
         """Create it."""
+        from docker.errors import APIError
+
         self._api = specimens.api
+        self.id, self._refused = "", ""
         with translated():
             config: dict[str, Any] = self._api.create_container_config(
                 subject.reference,
@@ -225,7 +229,7 @@ class Specimen:
                     network=network,
                     memory=subject.memory or MEMORY,
                     tmpfs=tuple(dict.fromkeys(["/tmp", *subject.tmpfs])),  # noqa: S108 - the container's own
-                    volumes_from=[] if after is None else [after.id],
+                    volumes_from=[after.id] if after is not None and after.id else [],
                 ),
             )
             if image.health_test:
@@ -236,12 +240,19 @@ class Specimen:
                     "StartInterval": _LOOK,
                     "Retries": 1,
                 }
-            self.id: str = specimens.create(config, subject.platform)
+            try:
+                self.id = specimens.create(config, subject.platform)
+            except APIError as error:  # an image without any command, for one
+                if not error.is_client_error():
+                    raise
+                self._refused = str(error.explanation or error)
 
     def start(self) -> str:
         """Start it, and return why the engine could not; empty text when it could."""
         from docker.errors import APIError
 
+        if self._refused:
+            return f"does not start: {self._refused}"
         with translated():
             try:
                 self._api.start(self.id)
@@ -270,6 +281,8 @@ class Specimen:
         """Send a signal to its first process; nothing when it does not run."""
         from docker.errors import APIError
 
+        if self._refused:
+            return
         with translated():
             try:
                 self._api.kill(self.id, name)
@@ -282,4 +295,5 @@ class Specimen:
         from ..plan.loglines import lines
 
         with translated():
-            return tuple(lines([self._api.logs(self.id, tail=count)]))
+            written = lines([self._api.logs(self.id, tail=count)])
+            return tuple(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in written)

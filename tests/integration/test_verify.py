@@ -377,6 +377,16 @@ def test_any_image_is_verified_even_one_that_holds_a_single_file(shop: Shop) -> 
         docker("rmi", "-f", image)
 
 
+def test_an_image_without_a_command_does_not_start_and_is_read_all_the_same(shop: Shop) -> None:
+    image = bare(shop.repo, "mute", "COPY --from=build /specimen /specimen", "USER 1000")
+    try:
+        shop.repo.inv("container-verify", "--image", image).fails(6, "(start)", "does not start: no command specified")
+        checks = {check["name"]: check["result"] for check in read(shop.repo)["images"][0]["checks"]}
+        assert checks["secrets"] == checks["user"] == "ok"
+    finally:
+        docker("rmi", "-f", image)
+
+
 def test_a_platform_that_does_not_run_here_is_not_run_and_a_failure_where_it_is_required(shop: Shop) -> None:
     (shop.repo.root / "bare").mkdir(exist_ok=True)
     (shop.repo.root / "bare/alien").write_bytes(program(machine=243))
@@ -407,6 +417,7 @@ def test_what_is_missing_is_built_first(shop: Shop) -> None:
         (("--image", "x", "--services", "good"), 2, "--image and --services are two choices"),
         (("--skip", "statik"), 2, "--skip: there is no check 'statik'\nhint: did you mean static?"),
         (("--image", "A B"), 2, "--image: 'A B' cannot be an image"),
+        (("--image", ""), 2, "--image is empty"),
         (("--image", "-x"), 2, "--image: '-x' cannot be an image"),
         (("--image", "localhost:1/none:1"), 5, "localhost:1/none:1 cannot be had: "),
         (("--services", "nobody"), 2, "there is no service 'nobody'"),

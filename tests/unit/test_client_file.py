@@ -73,3 +73,20 @@ def test_a_context_that_is_not_there_is_named_by_whoever_names_it(file: Path, mo
     monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     monkeypatch.setenv("DOCKER_HOST", "unix:///x.sock")
     client_file.require()
+
+
+@pytest.mark.parametrize(
+    ("auth", "found"),
+    [
+        ("dXNlcjpwYXNz", None),
+        ("", None),
+        (None, None),
+        ("Zm9v", "r.test"),
+        ("!!!", "r.test"),
+        ("w" * 5, "r.test"),
+        (3, "r.test"),
+    ],
+)
+def test_a_login_that_cannot_be_read_is_named_by_its_registry(file: Path, auth: object, found: str | None) -> None:
+    file.write_text(json.dumps({"auths": {"r.test": {} if auth is None else {"auth": auth}}}), encoding="utf-8")
+    assert client_file.unreadable_login() == found

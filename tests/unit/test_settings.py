@@ -472,6 +472,11 @@ def test_a_second_try_repeats_the_flags_but_the_services(repo: Repo) -> None:
     assert found.again == " --registry other.test/y --no-cache"
 
 
+@pytest.mark.parametrize(("task", "again"), [("container-verify", ""), ("container-push", " --skip scan --require")])
+def test_a_second_try_has_only_what_its_task_knows(repo: Repo, task: str, again: str) -> None:
+    assert load(repo, task=task, skip="scan", require=True).again == again
+
+
 @pytest.mark.parametrize(("text", "version"), [("v1.2.3\n", "1.2.3"), ("1.2.3", "1.2.3")])
 def test_a_version_is_written_with_or_without_its_v(repo: Repo, text: str, version: str) -> None:
     repo.write("VERSION", text)
