@@ -8,7 +8,7 @@ from .errors import ConfigError
 from .plan import names, values
 from .texts import read_text
 
-FILE = "VERSION"
+VERSION_FILE = "VERSION"
 
 
 def find(root: Path, choice: str | None, source: str) -> str:
@@ -18,8 +18,8 @@ def find(root: Path, choice: str | None, source: str) -> str:
     have it.
     """
     if choice is None:
-        choice = "file" if (root / FILE).exists() else "git"
-        source = FILE if choice == "file" else "git describe"
+        choice = "file" if (root / VERSION_FILE).exists() else "git"
+        source = VERSION_FILE if choice == "file" else "git describe"
         text = _of_file(root) if choice == "file" else _of_git(root) or "dev"
     elif choice == "file":
         text = _of_file(root)
@@ -36,12 +36,12 @@ def find(root: Path, choice: str | None, source: str) -> str:
 
 def _of_file(root: Path) -> str:
     try:
-        text = read_text(root / FILE).strip().removeprefix("v")
+        text = read_text(root / VERSION_FILE).strip().removeprefix("v")
         if not text:
-            raise ConfigError(f"{FILE} is empty", hint=f"echo 0.1.0 > {FILE}")
+            raise ConfigError(f"{VERSION_FILE} is empty", hint=f"echo 0.1.0 > {VERSION_FILE}")
         return text  # noqa: TRY300 - the empty file is an error of its own
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {FILE} at the root", hint=f"echo 0.1.0 > {FILE}") from None
+        raise ConfigError(f"there is no file {VERSION_FILE} at the root", hint=f"echo 0.1.0 > {VERSION_FILE}") from None
 
 
 def _of_git(root: Path) -> str | None:
