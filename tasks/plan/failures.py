@@ -21,7 +21,8 @@ class Kind(StrEnum):
     ENGINE = "builder lost"
     DEFINITION = "definition refused"
     CROSSED = "ended with another build of the same step"
-    """BuildKit runs a step of two clients once; when the one that began it is stopped, the other's fails."""
+    """BuildKit runs a step of two clients once; when the one that began it is stopped, the other's fails. Nor can two
+    export the same image at the same moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +107,12 @@ def _short(error: str) -> str:
     return f"the step ended with {found[1]}" if found else error
 
 
+# Two builds that stand on one image of the repository export it at the same moment, and the engine keeps it once.
+_SAME_IMAGE = re.compile(r'image "moby-dangling@sha256:[0-9a-f]{64}": already exists')
+
+
 def _kind(step: str, error: str, output: str) -> Kind:
-    if "no active sessions" in error:
+    if "no active sessions" in error or _SAME_IMAGE.search(error):
         return Kind.CROSSED
     if re.search(r"failed to push|push access denied", error) or re.match(r"pushing |exporting .*push", step):
         return Kind.PUSH

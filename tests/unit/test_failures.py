@@ -119,3 +119,8 @@ def test_a_step_that_ended_with_another_builds_is_no_failed_step() -> None:
     found = diagnose(step="[build 3/4] RUN go build", error="no active sessions", lines=())
     assert found.kind is Kind.CROSSED
     assert found.hint
+
+
+def test_the_same_image_exported_twice_at_once_is_begun_again() -> None:
+    error = f'image "moby-dangling@sha256:{"5a" * 32}": already exists'
+    assert diagnose(step="[_base] exporting to image", error=error, lines=(), excerpt=None).kind is Kind.CROSSED
