@@ -254,9 +254,11 @@ def _open() -> "tuple[APIClient, Mapping[str, Any]]":
     try:
         api = docker.from_env(timeout=_TIMEOUT).api
         version: Mapping[str, Any] = api.version()
-    except (DockerException, OSError, ValueError) as error:
+    except (DockerException, OSError) as error:
+        raise _unreachable(error) from error
+    except ValueError as error:
         host = client_file.unreadable_login()
-        if host is not None and not isinstance(error, DockerException | OSError):  # the SDK's own words name nothing
+        if host is not None:  # the SDK's own words name nothing
             raise EngineError(
                 f"the docker client's file {client_file.path()} has a login for {host} that cannot be read",
                 hint=f"docker logout {host}; then docker login {host}, if it is needed",

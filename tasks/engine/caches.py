@@ -78,17 +78,24 @@ def _problem(cache: Cache, scopes: Iterable[str], root: Path, bundle: Path | Non
             except PushError as error:
                 return error.reason
         case Kind.GHA:
-            addresses = [address for address in map(os.environ.get, _GHA_URLS) if address]
-            if not os.environ.get(_GHA) or not addresses:
+            address = _gha_address()
+            if not os.environ.get(_GHA) or not address:
                 return f"{_GHA} and {_GHA_URLS[0]} are not in the environment, as they are in an action of GitHub"
             # BuildKit waits for it without an end, and cannot be told to stop.
-            return next(filter(None, (registry.silence(address, bundle) for address in addresses)), "")
+            return registry.silence(address, bundle)
         case Kind.LOCAL:
             try:
                 _prepare(root / cache.place, scopes)
             except OSError as error:
                 return f"{cache.place} cannot be written: {error.strerror}"
     return ""
+
+
+def _gha_address() -> str:
+    """Return where buildx asks: at the second kind of service where GitHub says so, whose first is gone there."""
+    second = os.environ.get("ACTIONS_CACHE_SERVICE_V2", "").lower() in {"true", "1", "t"}
+    found = [os.environ.get(name, "") for name in (_GHA_URLS if second else reversed(_GHA_URLS))]
+    return next(filter(None, found), "")
 
 
 def _prepare(folder: Path, scopes: Iterable[str]) -> None:

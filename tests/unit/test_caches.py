@@ -190,3 +190,16 @@ def test_the_cache_of_github_is_left_out_where_nothing_answers(tmp_path: Path, m
     monkeypatch.delenv("ACTIONS_CACHE_URL", raising=False)
     _, (problem,) = shelf.usable([Cache(Kind.GHA)], [], tmp_path, ASKING)
     assert problem == "the cache gha is left out: no answer: Connection refused"
+
+
+@pytest.mark.parametrize(("second", "asked"), [("true", "http://results.test/"), ("", "http://cache.test/")])
+def test_the_cache_of_github_is_asked_where_buildx_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: str, asked: str
+) -> None:
+    monkeypatch.setenv("ACTIONS_RUNTIME_TOKEN", "t")
+    monkeypatch.setenv("ACTIONS_RESULTS_URL", "http://results.test/")
+    monkeypatch.setenv("ACTIONS_CACHE_URL", "http://cache.test/")
+    monkeypatch.setenv("ACTIONS_CACHE_SERVICE_V2", second)
+    monkeypatch.setattr("tasks.engine.registry.silence", lambda address, _bundle: address)
+    _, (problem,) = shelf.usable([Cache(Kind.GHA)], [], tmp_path, ASKING)
+    assert problem.endswith(asked)
