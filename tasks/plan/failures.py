@@ -65,6 +65,8 @@ _COMPILER = re.compile(
     r"|.*: undefined: )",
     re.MULTILINE,
 )
+# Two builds that stand on one image of the repository export it at the same moment, and the engine keeps it once.
+_SAME_IMAGE = re.compile(r'image "moby-dangling@sha256:[0-9a-f]{64}": already exists')
 _CERTIFICATE = re.compile(r"x509:|certificate|unable to get local issuer|SSL routines", re.IGNORECASE)
 _DISK = re.compile(r"no space left on device|ResourceExhausted|disk quota exceeded", re.IGNORECASE)
 _LOST = re.compile(
@@ -105,10 +107,6 @@ def _short(error: str) -> str:
     """Return the error without the whole script that BuildKit quotes in it: the step and the excerpt show that."""
     found = re.search(r"did not complete successfully: (.*)\Z", error, re.DOTALL)
     return f"the step ended with {found[1]}" if found else error
-
-
-# Two builds that stand on one image of the repository export it at the same moment, and the engine keeps it once.
-_SAME_IMAGE = re.compile(r'image "moby-dangling@sha256:[0-9a-f]{64}": already exists')
 
 
 def _kind(step: str, error: str, output: str) -> Kind:
