@@ -317,12 +317,12 @@ def filling(left: int) -> Trial:
         return any(asked.status >= 500 for asked in lane.proxy.log)
 
     def mend(lane: Lane) -> None:
-        """Make room, and take away what this registry could not write to its end: it answers 500 of it for ever."""
+        """Make room, and take away what this registry could not write to its end: it takes it for written for ever."""
         (lane.storage / "ballast").unlink()
-        for path in lane.storage.rglob("link"):
+        for path in [*lane.storage.rglob("link"), *lane.storage.rglob("blobs/**/data")]:
             if path.stat().st_size == 0:
                 path.unlink()
-                releases.counted["(a full disk has left the registry with an empty link)"] += 1
+                releases.counted[f"(a full disk has left the registry with an empty {path.name})"] += 1
 
     return Trial("a full disk", f"{left} blocks", spoil, ends, mend=mend, served=served)
 
