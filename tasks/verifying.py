@@ -197,13 +197,10 @@ class _Round:
 
     def _looked_up(self, subject: Subject, taken: "TakenBase") -> Base | Unknown:
         reference = subjects.own_reference(taken, self._settings, self._repository)
-        found = self._manifests.layers(reference, subject.platform)
-        if isinstance(found, Unknown):
-            return found
         place = (
             taken.reference if taken.replacement is None else f"{reference}, the {taken.origin} of {taken.reference}"
         )
-        return Base(name=place, layers=found)
+        return self._manifests.base(reference, subject.platform, name=place)
 
     def _labelled_base(self, subject: Subject, image: Image) -> Base | Unknown:
         """Return the base that an image names by OCI's own labels."""
@@ -212,8 +209,7 @@ class _Round:
         if not name or not digest:
             return Unknown(reason="neither a Dockerfile here nor a label of the image names its base")
         reference = f"{name.partition('@')[0]}@{digest}"
-        found = self._manifests.layers(reference, subject.platform)
-        return found if isinstance(found, Unknown) else Base(name=reference, layers=found)
+        return self._manifests.base(reference, subject.platform, name=reference)
 
     def _before(self, subject: Subject) -> int | Unknown:
         held = records.read(self._settings.root, _record_name(subject), records.VERIFIED) or {}

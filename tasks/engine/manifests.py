@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..plan.evidence import Unknown
+from ..plan.evidence import Base, Unknown
 from . import buildx, process
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Manifests:
         self._known: dict[tuple[str, ...], Any] = {}
         self._lock = Lock()
 
-    def layers(self, reference: str, platform: "Platform") -> tuple[str, ...] | Unknown:
-        """Return the digests of an image's layers, unpacked: from this engine's store, else from its registry."""
+    def base(self, reference: str, platform: "Platform", *, name: str) -> Base | Unknown:
+        """Return what an image has for those that stand on it: from this engine's store, else from its registry."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
@@ -35,7 +35,7 @@ class Manifests:
             try:
                 found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
                 if found.get("Architecture") == platform.arch:
-                    return tuple(found["RootFS"]["Layers"])
+                    return Base(name=name, layers=tuple(found["RootFS"]["Layers"]), ports=_ports(found.get("Config")))
             except (DockerException, RequestException, KeyError):
                 pass
         image = self._asked("--format", "{{json .Image}}", reference)
@@ -44,7 +44,8 @@ class Manifests:
         one = image.get(str(platform)) or image
         if one.get("architecture") != platform.arch:
             return Unknown(reason=f"{reference} is not for {platform}")
-        return tuple(str(digest) for digest in one.get("rootfs", {}).get("diff_ids") or ())
+        layers = tuple(str(digest) for digest in one.get("rootfs", {}).get("diff_ids") or ())
+        return Base(name=name, layers=layers, ports=_ports(one.get("config")))
 
     def sizes(self, reference: str, platform: "Platform") -> tuple[int, ...] | Unknown:
         """Return the bytes of an image's layers as its registry has them."""
@@ -65,6 +66,10 @@ class Manifests:
             if words not in self._known:
                 self._known[words] = _ask(*words)
             return self._known[words]
+
+
+def _ports(configuration: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple((configuration or {}).get("ExposedPorts") or ())
 
 
 def _ask(*words: str) -> Mapping[str, Any] | Unknown:

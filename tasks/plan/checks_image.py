@@ -3,9 +3,9 @@
 import re
 
 from .checks_content import unreadable
-from .evidence import Evidence, Unknown
+from .evidence import Base, Declared, Evidence, Unknown
 from .layering import above
-from .verdicts import Check, Verdict, failed, megabytes, not_run, ok, some
+from .verdicts import BUILD, Check, Verdict, failed, megabytes, not_run, ok, some
 
 _NUMBERS = re.compile(r"[0-9]{1,10}(?::[0-9]{1,10})?")
 GROWTH = 0.10
@@ -13,7 +13,6 @@ GROWTH = 0.10
 UNNOTICED = 1_000_000
 """Bytes that it may always grow."""
 _NO_FILE = "there is no Dockerfile here that declares it"
-_BUILD = "inv container-build makes it what its Dockerfile says"
 
 
 def _user(seen: Evidence) -> Verdict:
@@ -23,7 +22,7 @@ def _user(seen: Evidence) -> Verdict:
     if not _NUMBERS.fullmatch(user):
         return failed(f"its user {user!r} is no number, so a cluster cannot see that it is not root", "USER 1000:1000")
     if declared is not None and declared.user is not None and declared.user != user:
-        return failed(f"USER is {user}, and its Dockerfile says {declared.user}", _BUILD)
+        return failed(f"USER is {user}, and its Dockerfile says {declared.user}", BUILD)
     return ok(f"USER {user}")
 
 
@@ -34,12 +33,19 @@ def _port(seen: Evidence) -> Verdict:
         return not_run(_NO_FILE) if seen.image.ports else not_run("it exposes no port")
     missing = [one for one in declared.ports if one not in seen.image.ports]
     if missing:
-        return failed(f"its Dockerfile exposes {some(missing)}, and the image does not", _BUILD)
+        return failed(f"its Dockerfile exposes {some(missing)}, and the image does not", BUILD)
+    more = [] if declared.more_ports or isinstance(seen.base, Unknown) else _more_ports(seen, declared, seen.base)
+    if more:
+        return failed(f"it exposes {some(more)}, and neither its Dockerfile nor its base does", BUILD)
     if port is None:
         return not_run("it exposes no port")
     if port not in seen.image.ports:
         return failed(f"it listens on {port}, and exposes {some(seen.image.ports) or 'nothing'}", f"EXPOSE {port}")
     return ok(f"EXPOSE {some(seen.image.ports)}")
+
+
+def _more_ports(seen: Evidence, declared: Declared, base: Base) -> list[str]:
+    return [one for one in seen.image.ports if one not in {*declared.ports, *base.ports}]
 
 
 def _labels(seen: Evidence) -> Verdict:
@@ -52,14 +58,14 @@ def _labels(seen: Evidence) -> Verdict:
         for name, value in wanted.items()
         if seen.image.labels.get(name) != value
     ]
-    return failed(some(wrong), _BUILD) if wrong else ok(f"{len(wanted)} as declared")
+    return failed(some(wrong), BUILD) if wrong else ok(f"{len(wanted)} as declared")
 
 
 def _base(seen: Evidence) -> Verdict:
     if isinstance(seen.base, Unknown):
         return not_run(seen.base.reason)
     if above(seen.image.layers, seen.base.layers) is None:
-        return failed(f"its lowest layers are not those of {seen.base.name}", _BUILD)
+        return failed(f"its lowest layers are not those of {seen.base.name}", BUILD)
     return ok(f"stands on {seen.base.name}")
 
 
@@ -69,7 +75,7 @@ def _stop_signal(seen: Evidence) -> Verdict:
         return not_run(_NO_FILE)
     wanted, found = _signal(declared.stop_signal), _signal(seen.image.stop_signal)
     if wanted != found:
-        return failed(f"STOPSIGNAL is {found}, and its Dockerfile says {wanted}", _BUILD)
+        return failed(f"STOPSIGNAL is {found}, and its Dockerfile says {wanted}", BUILD)
     return ok(found)
 
 

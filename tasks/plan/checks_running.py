@@ -4,7 +4,7 @@ import json
 
 from .conditions import READ_ONLY, Health
 from .evidence import Answer, Evidence, Start
-from .verdicts import Check, Verdict, failed, not_run, ok
+from .verdicts import BUILD, Check, Verdict, failed, not_run, ok
 
 STOP_WITHIN = 5.0  # seconds from the stop signal to the end
 _REVISION, _VERSION = "org.opencontainers.image.revision", "org.opencontainers.image.version"
@@ -38,6 +38,9 @@ def _healthy(seen: Evidence) -> Verdict:
     if first.healthy is not None:
         return ok(f"after {first.healthy:.1f} s of the {first.allowed:.0f} s that it gives itself")
     if not seen.image.health_test:
+        declared = seen.subject.declared
+        if declared is not None and declared.checked:
+            return failed(f"{_NO_CHECK}, and its Dockerfile has one", BUILD)
         return not_run(_NO_CHECK)
     said = f": {first.probe}" if first.probe else ""
     return failed(

@@ -1,10 +1,13 @@
-"""What a Dockerfile says its image has: user, ports, labels, stop signal and base."""
+"""What a Dockerfile says its image has: user, ports, labels, health check, stop signal and base."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 
 from .dockerfile import DECIDED, Instruction, expand, image_stages
 from .evidence import Declared
+
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/([A-Za-z]+))?")
 
 
 def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
@@ -17,8 +20,8 @@ def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
     known = {name: value for name, value in args.items() if name not in DECIDED}
     for instruction in _global_args(text):
         _learn(instruction, known, args)
-    user = stop_signal = None
-    ports: dict[str, None] = {}
+    user = stop_signal = checked = None
+    exposed: list[str] = []
     labels: dict[str, str] = {}
     for instruction in (one for instructions in reversed(stages) for one in instructions):
         if instruction.name in {"ARG", "ENV"}:
@@ -28,17 +31,17 @@ def declared(text: str, stage: str | None, args: Mapping[str, str]) -> Declared:
         elif instruction.name == "STOPSIGNAL":
             stop_signal = expand(instruction.value, known)
         elif instruction.name == "EXPOSE":
-            words = (expand(word, known) for word in instruction.value.split())
-            ports |= dict.fromkeys(word if "/" in word else f"{word}/tcp" for word in words if word and "-" not in word)
+            exposed += [expand(word, known) or "" for word in instruction.value.split()]
+        elif instruction.name == "HEALTHCHECK":
+            checked = instruction.value.upper() != "NONE"
         elif instruction.name == "LABEL":
-            for name, value in _pairs(instruction.value):
-                labels.pop(name, None)
-                if (whole := expand(value, known)) is not None:
-                    labels[name] = whole
+            _relabel(labels, instruction, known)
     written = None if base is None else expand(base, known)
     return Declared(
         user=user,
-        ports=tuple(ports),
+        ports=tuple(dict.fromkeys(port for word in exposed for port in _ports(word))),
+        more_ports=not all(any(_ports(word)) for word in exposed),
+        checked=checked,
         labels=labels,
         stop_signal=stop_signal,
         base=None if written == "scratch" else written,
@@ -65,6 +68,21 @@ def _learn(instruction: Instruction, known: dict[str, str], args: Mapping[str, s
             known.pop(name, None)
         else:
             known[name] = value
+
+
+def _relabel(labels: dict[str, str], instruction: Instruction, known: Mapping[str, str]) -> None:
+    for name, value in _pairs(instruction.value):
+        labels.pop(name, None)
+        if (whole := expand(value, known)) is not None:
+            labels[name] = whole
+
+
+def _ports(written: str) -> Iterator[str]:
+    """Yield each port of ``8080``, ``53/udp`` or ``7000-7002``; none of what is no port."""
+    if found := _PORTS.fullmatch(written):
+        first, last, kind = found.groups()
+        for number in range(int(first), int(last or first) + 1):
+            yield f"{number}/{(kind or 'tcp').lower()}"
 
 
 def _pairs(value: str) -> Iterator[tuple[str, str]]:

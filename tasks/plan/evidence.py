@@ -27,6 +27,10 @@ class Declared:
     user: str | None = None
     ports: tuple[str, ...] = ()
     """Each with its protocol: ``8080/tcp``."""
+    more_ports: bool = False
+    """Whether it exposes others, which only BuildKit knows."""
+    checked: bool | None = None
+    """Whether it has a HEALTHCHECK: False for ``HEALTHCHECK NONE``."""
     labels: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str | None = None
     base: str | None = None
@@ -173,6 +177,8 @@ class Base:
     """In words, for people."""
     layers: tuple[str, ...]
     """Digests of the layers, unpacked."""
+    ports: tuple[str, ...] = ()
+    """Those that it exposes, and so what stands on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

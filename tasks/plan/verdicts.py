@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from .evidence import Evidence
 
+BUILD = "inv container-build makes it what its Dockerfile says"
+"""What mends an image that is not as its Dockerfile has it."""
+
 
 class Result(StrEnum):
     """How a check ended. What does not apply, or could not be tried, is never ok."""

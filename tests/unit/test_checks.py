@@ -131,6 +131,15 @@ LARGE = Layer(digest="own", packed=50, entries=(Entry("data", Kind.FILE, size=90
         ({"user": "app"}, "user"),
         ({"user": "1001"}, "user"),
         ({"ports": ()}, "port"),
+        ({"ports": ("8080/tcp", "22/tcp")}, "port"),
+        (
+            {
+                "declared": Declared(user="1000", ports=("8080/tcp",), checked=True, base="alpine"),
+                "first": replace(WELL, health=Health.NONE, healthy=None),
+                "health_test": (),
+            },
+            "healthy",
+        ),
         ({"labels": {VERSION: "1.2.3", "title": "indexer"}}, "labels"),
         ({"base": Base(name="alpine", layers=("other",))}, "base"),
         ({"stop_signal": "SIGINT"}, "stop-signal"),
@@ -165,6 +174,15 @@ def test_a_flaw_fails_its_check_alone(changed: dict[str, Any], failing: str) -> 
         ({"base": Unknown(reason="nobody knows")}, "base", "nobody knows"),
         ({"declared": None}, "stop-signal", "no Dockerfile here"),
         ({"budget": None}, "budget", "no budget"),
+        (
+            {
+                "declared": Declared(ports=("8080/tcp",), checked=False),
+                "first": replace(WELL, health=Health.NONE, healthy=None),
+                "health_test": (),
+            },
+            "healthy",
+            "no HEALTHCHECK",
+        ),
         ({"before": Unknown(reason="none before")}, "growth", "none before"),
         ({"published": Unknown(reason="no such host")}, "published", "no such host"),
         ({"packed": False}, "published", "does not keep layers as a registry"),
@@ -176,6 +194,18 @@ def test_what_does_not_apply_is_not_run_and_says_why(changed: dict[str, Any], le
     assert results(seen)[left] == "not run"
     assert why in said(seen, left)
     assert "failed" not in results(seen).values()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"base": Base(name="alpine", layers=("base",), ports=("22/tcp",))},
+        {"base": Unknown(reason="nobody knows what it exposes")},
+        {"declared": Declared(ports=("8080/tcp",), more_ports=True)},
+    ],
+)
+def test_a_port_that_may_be_declared_elsewhere_is_no_failure(changed: dict[str, Any]) -> None:
+    assert "port" not in results(evidence(ports=("8080/tcp", "22/tcp"), **changed))
 
 
 RUNNING = ("healthy", "answers", "version", "metrics", "restart", "random-user", "stuck", "stop", "drain")
