@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from . import (
     verify,
 )
 from .discovery import discover
+from .errors import ConfigError
+from .services import Repository
 
 
 def collection(root: Path | str, *more: Task[Any]) -> Collection:
@@ -33,11 +36,18 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
 
     Raises ConfigError for a broken invoke.yaml and for folders that cannot be services.
     """
+    gc.set_threshold(100_000)  # a run makes few cycles, and Python looks for them hundreds of times
     atexit.register(gc.freeze)  # a last collection of what ends with the process takes 50 ms
     with programs.refusals():
         top = Path(root).resolve()
         elsewhere.check(top)
-        repository = discover(top, configuration.read_file(top))
+        section = configuration.read_file(top)
+        try:
+            repository = discover(top, section)
+        except ConfigError as error:
+            if not doctor.alone(sys.argv[1:]):
+                raise
+            repository = Repository(top, (), refused=error)
     found = Collection(
         *build.tasks(repository),
         *preview.tasks(repository),

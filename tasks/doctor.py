@@ -1,5 +1,6 @@
 """container-doctor: look at everything that a build needs, and name what mends each thing."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from .engine.machine.check import Site
     from .engine.machine.findings import Finding
 
+NAME = "container-doctor"
 FIX = flags.Flag("fix", False, "Mend what can be mended safely, as container-setup does.")
 
 
@@ -22,7 +24,12 @@ def tasks(repository: Repository) -> list[Task[Any]]:
         return run(c, repository, fix=bool(values["fix"]))
 
     doc = "Say what is wrong with engine, builders, registries, network or checkout, each with what mends it."
-    return [flags.make_task("container-doctor", doc, (FIX,), body)]
+    return [flags.make_task(NAME, doc, (FIX,), body)]
+
+
+def alone(words: Sequence[str]) -> bool:
+    """Whether no task is asked for but this one: it says what is wrong with a repository that no other can use."""
+    return {word for word in words if not word.startswith("-")} == {NAME}
 
 
 def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
@@ -66,6 +73,8 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     from .errors import ConfigError
 
     root = repository.root
+    if repository.refused is not None:
+        return Site(project="", root=root), [refused("settings", repository.refused)]
     try:
         project = settings.project_of(c, repository)
         if not repository.services:

@@ -80,6 +80,8 @@ class Repository:
     services: tuple[Service, ...]
     folders: tuple[str, ...] = ("services",)
     """Where services are looked for: patterns of the folders above them."""
+    refused: ConfigError | None = None
+    """Why its folders cannot be services; only a look at what is wrong goes on then."""
 
     def select(self, names: Sequence[str], *, source: str) -> tuple[Service, ...]:
         """Return the named services in the repository's order.

@@ -1,5 +1,6 @@
 """What of the environment reaches into a build, and what only seems to (tried with buildx 0.36)."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ _DECIDES: Mapping[str, str] = {
     "PYTHON_ON_WHALES_DEBUG": "a library prints every command with the whole environment",
     "SOURCE_DATE_EPOCH": "images are dated {value}, so the same content gets another digest",
 }
+_EPOCH = "SOURCE_DATE_EPOCH"
+_SECONDS = re.compile(r"[+-]?[0-9]{1,18}")
 # Variables and files that `docker buildx bake` heeds when it is typed, and our builds, which name all, do not.
 _IGNORED = frozenset(
     {
@@ -43,6 +46,8 @@ class Influence:
     told: str
     decides: bool
     """Whether it changes what our builds do."""
+    stops: bool = False
+    """Whether it lets none of them through."""
     file: bool = False
 
     @property
@@ -59,6 +64,9 @@ def influences(environment: Mapping[str, str], files: Collection[str]) -> tuple[
         if environment.get(name)
     ]
     seeming = "docker buildx bake heeds it, builds here do not"
+    if not _SECONDS.fullmatch(epoch := environment.get(_EPOCH) or "0"):
+        told = f"{masked(epoch)!r} is no number of seconds, and no build takes it"
+        found = [Influence(_EPOCH, told, decides=True, stops=True), *(one for one in found if one.name != _EPOCH)]
     found += [Influence(name, seeming, decides=False) for name in sorted(_IGNORED) if environment.get(name)]
     found += [Influence(name, seeming, decides=False, file=True) for name in OVERRIDES if name in files]
     return tuple(found)

@@ -139,6 +139,24 @@ def test_a_damaged_file_of_the_docker_client_is_named(repo: Repo, config: Path) 
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     assert told.code == 3
     told.says("context", "cannot", "config.json is damaged", "mv ")
+    assert len([one for one in told.findings if "is damaged" in one["text"]]) == 1
+
+
+def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: Repo) -> None:
+    repo.write("services/No Image/Dockerfile", "FROM scratch\n")
+    told = Told(repo)
+    assert told.code == 2
+    told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename the folder")
+    told.says("engine", "ok")
+    told.says("build", "ok")
+    repo.inv("container-build").fails(2, "cannot be an image's name")
+
+
+def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo) -> None:
+    told = Told(repo, env={"SOURCE_DATE_EPOCH": "hello"})
+    assert told.code in {2, 4}
+    told.says("build", "cannot", "unset SOURCE_DATE_EPOCH")
+    told.says("environment", "cannot", "SOURCE_DATE_EPOCH: 'hello' is no number of seconds", "unset SOURCE_DATE_EPOCH")
 
 
 def test_a_client_that_speaks_too_new_an_api_is_told(repo: Repo) -> None:

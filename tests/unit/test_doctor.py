@@ -165,6 +165,14 @@ def test_what_decides_a_build_is_told_with_its_value_but_never_a_login() -> None
     assert not any("c2VjcmV0" in one.told for one in found)
 
 
+@pytest.mark.parametrize(
+    ("value", "stops"), [("hello", True), ("1e9", True), (" ", True), ("-1", False), ("1000", False), ("", False)]
+)
+def test_a_date_that_no_build_takes_stops_all_of_them(value: str, stops: bool) -> None:
+    found = surroundings.influences({"SOURCE_DATE_EPOCH": value}, ())
+    assert [one.stops for one in found] == ([stops] if value else [])
+
+
 def test_a_stray_override_file_is_named_with_what_removes_it() -> None:
     (found,) = surroundings.influences({}, ("docker-bake.override.json", "README.md"))
     assert (found.decides, found.way_out) == (False, "rm docker-bake.override.json")
@@ -283,6 +291,16 @@ def test_what_needs_an_engine_is_not_looked_at_without_one(monkeypatch: pytest.M
     assert said[-1].state is State.WARNING
     assert "without an engine: thing" in said[-1].text
     assert told.error is None
+
+
+def test_what_many_checks_meet_is_said_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def meets(_site: check.Site) -> Iterator[Finding]:
+        raise EngineError("the file is damaged", hint="mv it")
+
+    rows = tuple(check.Check(subject=name, look=meets) for name in ("first", "second", "third"))
+    told, said = rounds(monkeypatch, tmp_path, *rows, fix=False)
+    assert [one.subject for one in said] == ["first"]
+    assert told.in_the_way == ("first", "second", "third")
 
 
 def test_a_look_that_raises_hides_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,7 +40,18 @@ def examine(site: Site, *, fix: bool, say: Say) -> Diagnosis:
     Raises EngineError when another set-up holds its lock for an hour.
     """
     with prepare.alone(say) if fix else nullcontext():
-        return Diagnosis(tuple(_round(site, fix=fix, say=say)))
+        return Diagnosis(tuple(_round(site, fix=fix, say=_once(say))))
+
+
+def _once(say: Say) -> Say:
+    """Say what is wrong under the first subject only: a damaged file is met by many checks."""
+    subjects: dict[str, str] = {}
+
+    def hear(finding: Finding) -> None:
+        if finding.state not in BAD or subjects.setdefault(finding.text, finding.subject) == finding.subject:
+            say(finding)
+
+    return hear
 
 
 def _round(site: Site, *, fix: bool, say: Say) -> Iterator[tuple[Check, Finding]]:

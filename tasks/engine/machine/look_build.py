@@ -1,5 +1,6 @@
 """A look by building: whether a step runs, and whether what runs in it gets out: proxies, authorities, names."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...errors import ConfigError, EngineError
-from ...plan import bases, download
+from ...plan import bases, download, surroundings
 from .. import api, buildx, process, trust
 from . import stand_in_record
 from .check import Site
@@ -40,7 +41,8 @@ def build(site: Site) -> Iterator[Finding]:
         words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
         done = process.run(*words, timeout=_SECONDS)
         if not done.ok:
-            way_out = "inv container-setup; docker buildx inspect --bootstrap"
+            stops = (one.way_out for one in surroundings.influences(os.environ, ()) if one.stops)
+            way_out = next(stops, "inv container-setup; docker buildx inspect --bootstrap")
             yield cannot("build", f"a tiny build fails: {done.last_line.removeprefix('ERROR: ')}", way_out=way_out)
             return
         yield ok("build", "a tiny build goes through")

@@ -15,6 +15,7 @@ from .findings import Finding, Say, cannot, changed, ok, warning
 
 _LOCKS = {"lock": "a build", "verify.lock": "a verification"}
 _SHOWN = 3
+_INSTALL = "apt-get install git, or https://git-scm.com/downloads"
 _PROXY = "name it in docker's own file: https://docs.docker.com/engine/cli/proxy/"
 
 
@@ -23,7 +24,7 @@ def state(site: Site) -> Iterator[Finding]:
     try:
         uncommitted = git.uncommitted(site.root)
     except EngineError:
-        yield warning("git", "it is not on PATH: no label names a commit", way_out="install git")
+        yield warning("git", "it is not on PATH: no label names a commit", way_out=_INSTALL)
         return
     except ConfigError as error:
         yield warning("git", error.reason, way_out=error.hint or "git status")
@@ -132,7 +133,9 @@ def environment(site: Site) -> Iterator[Finding]:
         files = set()
     found = surroundings.influences(os.environ, files)
     for one in found:
-        if one.decides:
+        if one.stops:
+            yield cannot("environment", f"{one.name}: {one.told}", way_out=one.way_out)
+        elif one.decides:
             yield warning("environment", f"{one.name} is set: {one.told}", way_out=one.way_out)
         else:
             yield ok("environment", f"{one.name}: {one.told}")
