@@ -38,10 +38,12 @@ class Ahead:
 
 
 def ask(settings: "Settings", *, images: bool = True) -> Ahead:
-    """Ask the engine for itself, and for the images of the settings."""
+    """Ask the engine for itself, and then, while our caller goes on, for the images of the settings."""
+    engine = _connected()
+    if not images or engine.exception() is not None:
+        return Ahead(engine, None)
     pool = ThreadPoolExecutor(1)
-    engine = pool.submit(_connected)
-    stored = pool.submit(_stored, settings, engine) if images else None
+    stored = pool.submit(_stored, settings, engine.result())
     pool.shutdown(wait=False)
     return Ahead(engine, stored)
 
@@ -59,20 +61,25 @@ def alone(settings: "Settings", *, images: bool = True) -> Iterator[Ahead]:
         yield ask(settings, images=images)
 
 
-def _connected() -> "Engine":
+def _connected() -> "Future[Engine]":
     from .engine import api
+    from .errors import EngineError
 
-    return api.connect()
+    answer: Future[Engine] = Future()
+    try:
+        answer.set_result(api.connect())
+    except EngineError as error:  # which not everybody needs
+        answer.set_exception(error)
+    return answer
 
 
-def _stored(settings: "Settings", engine: "Future[Engine]") -> "Images":
+def _stored(settings: "Settings", engine: "Engine") -> "Images":
     from .plan import names, platforms
 
-    found = engine.result()
-    suffix = platforms.suffix(settings.platforms, found.native())
+    suffix = platforms.suffix(settings.platforms, engine.native())
     wanted = tuple(
         reference
         for service in settings.services
         for reference in names.references(settings.registry, service.name, settings.tags, suffix)
     )
-    return wanted, found.stored(wanted)
+    return wanted, engine.stored(wanted)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import ahead, demands
+from . import ahead
 from .draft import draft
 from .engine import git, records
 from .plan.freshness import Verdict, as_for, changed, judge, told
@@ -73,18 +73,15 @@ class Seen:
     stored: "Future[Mapping[str, Stored]]"
     commit: "Future[str | None]"
     """The short name of the commit checked out."""
-    room: "Future[None]"
-    """Raises EngineError when the engine has too little room to build."""
 
 
 def look(run: Run) -> tuple[Run, Seen]:
     """Fingerprint what the builds read, while engine and git answer."""
-    store, engine = run.store, run.engine
+    store = run.store
     pool = ThreadPoolExecutor()
     seen = Seen(
         stored=pool.submit(lambda: {} if store is None else run.asked.stored(run.outline.references)),
         commit=pool.submit(git.head, run.repository.root),
-        room=pool.submit(lambda: None if engine is None else demands.require_room(engine)),
     )
     pool.shutdown(wait=False)
     return replace(run, draft=run.draft.marked()), seen

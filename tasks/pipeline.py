@@ -1,12 +1,13 @@
 """The one flow behind build and push: settings and services, plan, definition, engine, report."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from . import demands, keeping
+from . import keeping
 from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import records, trust
@@ -23,10 +24,10 @@ from .plan.targets import REVISION_LABEL, Output
 from .recording import Recording, recorded
 from .report import style, table
 from .services import read_dockerfile
-from .shelf import shelve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from .ahead import Ahead
@@ -56,7 +57,7 @@ def run(
     engine = _engine(asked, settings, output)
     native = of_machine() if engine is None else engine.native()
     drawn = draft(settings, repository, bundle, native=native, output=output)
-    if engine is not None and not engine.holds_several_platforms() and _is_engine(settings, output):
+    if engine is not None and _is_engine(settings, output) and not engine.holds_several_platforms():
         drawn = drawn.on_classic()
     outline = drawn.outline()
     with recorded(Recording(settings, outline)) as recording, _stoppable(shipment):
@@ -84,9 +85,11 @@ def _stoppable(shipment: "Further | None") -> "AbstractContextManager[None]":
 
 def _is_engine(settings: "Settings", output: Output) -> bool:
     """Whether it is the engine itself that builds; asked only where it matters."""
+    if output is not Output.LOAD or not settings.cache:
+        return False
     from .engine import buildx
 
-    return output is Output.LOAD and bool(settings.cache) and buildx.inspect(settings.builder).driver == "docker"
+    return buildx.inspect(settings.builder).driver == "docker"
 
 
 def _definition(plan: "Plan") -> str:
@@ -126,7 +129,9 @@ def _run(run: Run, recording: Recording) -> None:
             recording.fingerprints = {**recording.fingerprints, service: one.image.labels[FINGERPRINT_LABEL]}
             stale.remove(service)
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
+            room = _room(run)
             plan = _plan(run.draft, stale)
+            room.result()
             interrupted = _build(run, plan, seen, outcomes)
             if run.shipment is not None and interrupted is None:
                 interrupted = run.shipment.build_again(run, outcomes, lambda left: _rebuild(run, left, seen, recording))
@@ -146,6 +151,16 @@ def _run(run: Run, recording: Recording) -> None:
         _raise_moved(moved)
         run.shipment.finish(run, recording, ordered)
     style.say(_next_command(run))
+
+
+def _room(run: Run) -> "Future[None]":
+    """See that the engine has room to build, while git tells what has changed; the answer raises EngineError."""
+    from . import demands
+
+    pool = ThreadPoolExecutor(1)
+    answer = pool.submit(lambda: None if run.engine is None else demands.require_room(run.engine))
+    pool.shutdown(wait=False)
+    return answer
 
 
 def _raise_moved(moved: "Sequence[str]") -> None:
@@ -200,11 +215,12 @@ def _current(run: Run, target: "Target", verdicts: "Mapping[str, Verdict]") -> O
 
 def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> "Interrupted | None":
     """Build, put into ``outcomes`` what comes of it, and return who ended it, if somebody did."""
+    from . import demands
     from .engine import buildx
     from .report import progress
+    from .shelf import shelve
 
     settings = run.settings
-    seen.room.result()
     demands.require_platforms(plan, settings, run.engine)
     shelf = shelve(settings, plan)
     definition = _definition(shelf.plan)

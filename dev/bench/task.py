@@ -1,7 +1,6 @@
 """``inv bench``: how long our builds take, as a share of what others take on the same machine in the same run."""
 
 import os
-import platform
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -116,5 +115,5 @@ def _measured(plan: "Plan", how: "Callable[[Plan], R]") -> R:
 
 def _place() -> tuple[str, str]:
     """Return the date and the machine, as the tables name them."""
-    machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors"
+    machine = f"{os.uname().machine}, {len(os.sched_getaffinity(0))} processors"
     return datetime.now(UTC).date().isoformat(), machine

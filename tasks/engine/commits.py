@@ -166,11 +166,14 @@ class Git:
                 mode, _, name = told.decode().split(" ")
                 yield os.fsdecode(path), Entry(int(mode, 8), name)
 
-    def differing(self, commit: str) -> Iterator[tuple[str, Entry | None]]:
-        """Yield the paths where the work tree differs from a commit, with what is there now."""
+    def differing(self, commit: str, limit: Sequence[str] = ()) -> Iterator[tuple[str, Entry | None]]:
+        """Yield the paths where the work tree differs from a commit, with what is there now.
+
+        ``limit``: patterns of the paths that count; all without any.
+        """
         options = ("--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--no-ext-diff")
         with self._own_index() as env:
-            answer = self._run("diff", *options, "--ignore-submodules=none", commit, "--", env=env)
+            answer = self._run("diff", *options, "--ignore-submodules=none", commit, "--", *limit, env=env)
         told = iter(answer.split(b"\0"))
         for record in told:
             if not record:
@@ -181,7 +184,7 @@ class Git:
                 yield path, None
             else:
                 yield path, self._here(path, int(mode, 8), "" if set(name) == {"0"} else name)
-        for place in self._run("ls-files", "--others", "--exclude-standard", "-z").split(b"\0"):
+        for place in self._run("ls-files", "--others", "--exclude-standard", "-z", "--", *limit).split(b"\0"):
             path = os.fsdecode(place)
             if path.endswith("/"):  # a repository of its own
                 yield path.removesuffix("/"), Entry(_SUBMODULE, "untracked")

@@ -28,12 +28,12 @@ def last_changes(root: Path, scopes: Mapping[str, Scope]) -> Mapping[str, Change
     shallow clone, whose oldest commits seem to bring everything, it may be the one checked out, and ``-shallow``.
     A service is left out where git knows nothing of it: no checkout, or nothing that was ever committed.
     """
-    git = Git(root, "git")
+    git, limit = Git(root, "git"), _limit(scopes)
     try:
-        newest = _newest(root, scopes, shallow=git.shallow())
+        newest = _newest(root, scopes, limit, shallow=git.shallow())
         if not newest:
             return {}
-        differing = frozenset(path for path, _ in git.differing("HEAD"))
+        differing = frozenset(path for path, _ in git.differing("HEAD", limit))
         tracked = git.tracked()
     except ConfigError:
         return {}
@@ -45,12 +45,16 @@ def last_changes(root: Path, scopes: Mapping[str, Scope]) -> Mapping[str, Change
     return found
 
 
-def _newest(root: Path, scopes: Mapping[str, Scope], *, shallow: bool) -> dict[str, Change]:
+def _limit(scopes: Mapping[str, Scope]) -> list[str]:
+    """Return what git has to look at; nothing where that is all, or too much to name."""
+    folders = sorted({folder for scope in scopes.values() for folder in scope.folders()})
+    return [] if "." in folders or len(folders) > _MOST else [f":(literal){folder}" for folder in folders]
+
+
+def _newest(root: Path, scopes: Mapping[str, Scope], limit: list[str], *, shallow: bool) -> dict[str, Change]:
     found: dict[str, Change] = {}
     missing = dict(scopes)
     head: Change | None = None
-    folders = sorted({folder for scope in scopes.values() for folder in scope.folders()})
-    limit = [] if "." in folders or len(folders) > _MOST else [f":(literal){folder}" for folder in folders]
     with contextlib.closing(_commits(root, [] if shallow else limit)) as commits:
         for change, bottom, paths in commits:
             head = head or change

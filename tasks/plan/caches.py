@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from . import names
-from .failures import Kind as Failing
 from .platforms import Platform
+
+if TYPE_CHECKING:
+    from .failures import Kind as Failing
 
 NONE = "none"
 USUAL_FOLDER = ".container/cache"
@@ -116,11 +119,13 @@ def _sets() -> Iterator[tuple[Platform, ...]]:
         yield from combinations(Platform, size)
 
 
-def at_fault(kind: Failing, error: str) -> bool:
+def at_fault(kind: "Failing", error: str) -> bool:
     """Whether a build may have failed because of its caches: something did that is no command of its Dockerfile.
 
     BuildKit goes on without a cache that cannot be found, but not without a layer that one has promised.
     """
     if _NO_FAULT_OF_A_CACHE in error:
         return False
+    from .failures import Kind as Failing
+
     return kind in {Failing.STEP, Failing.BASE, Failing.DEFINITION} or _CONTENT.search(error) is not None

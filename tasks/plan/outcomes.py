@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .failures import Failure, Kind
-from .steps import Course
+if TYPE_CHECKING:
+    from .failures import Failure
+    from .steps import Course
 
 
 class State(StrEnum):
@@ -55,11 +56,11 @@ class Outcome:
     content: Content | None = None
     before: Content | None = None
     """What was in the image that the last build here made."""
-    failure: Failure | None = None
+    failure: "Failure | None" = None
     log: str = ""
     because: tuple[str, ...] = ()
     """Why it was built, the most telling first."""
-    course: Course | None = None
+    course: "Course | None" = None
     """How its build went; None where the builder was not asked."""
     spoilt: str = ""
     """Why it was built without its caches, where these were at fault."""
@@ -87,5 +88,7 @@ def failed(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
 
 def only_pushes_failed(outcomes: Sequence[Outcome]) -> bool:
     """Whether every image was built, and the registry alone is at fault."""
+    from .failures import Kind
+
     causes = [outcome.failure.kind for outcome in outcomes if outcome.failure is not None]
     return bool(causes) and all(kind is Kind.PUSH for kind in causes)

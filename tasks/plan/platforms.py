@@ -1,6 +1,5 @@
 """The platforms that images are built for, spelled as OCI does."""
 
-import platform as host
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -38,7 +37,11 @@ def of_machine(arch: str | None = None) -> Platform:
 
     Raises ConfigError for a processor that no image is built for.
     """
-    name = (arch or host.machine()).lower()
+    if arch is None:
+        from platform import machine
+
+        arch = machine()
+    name = arch.lower()
     if name not in _ALIASES:
         raise ConfigError(f"no image is built for the processor {name!r}", hint=f"known: {', '.join(_ALIASES)}")
     return _ALIASES[name]

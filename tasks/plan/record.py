@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TaskError
 from .outcomes import Content, Layer, Outcome, State
 from .printable import masked, spelled_in_json
-from .steps import Course, Step
+
+if TYPE_CHECKING:
+    from .steps import Course, Step
 
 SCHEMA = 1
 LONGEST = 2000  # letters of a step's name, of its error and of a line that it wrote
@@ -206,13 +208,13 @@ def content_of(record: Mapping[str, Any]) -> Content | None:
     return Content(size, tuple(Layer(by, size) for by, size in found if isinstance(by, str) and isinstance(size, int)))
 
 
-def _steps(course: Course, clock: _Clock) -> list[dict[str, Any]]:
+def _steps(course: "Course", clock: _Clock) -> list[dict[str, Any]]:
     numbers = {step.digest: step.number for step in course.steps}
     least = clock.own(course.began)
     return [_step(step, clock, least, numbers) for step in course.steps]
 
 
-def _step(step: Step, clock: _Clock, least: float, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _step(step: "Step", clock: _Clock, least: float, numbers: Mapping[str, int]) -> dict[str, Any]:
     start, end = clock.builders(step.started, least), clock.builders(step.completed, least)
     return {
         "number": step.number,

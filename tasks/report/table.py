@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from ..engine.process import give_way
-from ..plan.failures import Failure
 from ..plan.outcomes import Outcome, State
 from . import grid, style
 from .states import mark
+
+if TYPE_CHECKING:
+    from ..plan.failures import Failure
 
 SHORT_DIGEST = len("sha256:") + 12
 LAST_LINES = 12
@@ -75,7 +78,7 @@ def _size(size: int | None, budget: int | None) -> str:
     return text if size <= budget else style.paint(f"{text}: over budget", style.BAD)
 
 
-def _explain(outcome: Outcome, failure: Failure) -> None:
+def _explain(outcome: Outcome, failure: "Failure") -> None:
     style.say()
     style.say(f"{style.paint(outcome.service, style.STRONG)}: {style.paint(failure.kind.value, style.BAD)}")
     if failure.step:
