@@ -300,6 +300,15 @@ def port_of(service: "Service", repository: "Repository") -> int | None:
     return service.port or dockerfile.exposed_port(read_dockerfile(repository, service), service.stage)
 
 
+def _lacks_emulation(plan: "Plan") -> bool:
+    """Whether the images are for a platform that this machine does not run as it is."""
+    if not plan.suffix:
+        return False
+    from .engine.machine import emulation
+
+    return emulation.registered(emulation.foreign()) is None
+
+
 def _next_command(run: Run) -> str:
     plan, repository = run.outline, run.repository
     if plan.request.output is Output.PUSH:
@@ -312,5 +321,7 @@ def _next_command(run: Run) -> str:
     port = None if first is None else port_of(first, repository)
     publish = "" if port is None else f" -p {port}:{port}"
     foreign = f" --platform {plan.request.platforms[0]}" if plan.suffix else ""
-    emulation = "\n      which this machine runs only after inv container-setup --emulation" if plan.suffix else ""
+    emulation = (
+        "\n      which this machine runs only after inv container-setup --emulation" if _lacks_emulation(plan) else ""
+    )
     return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}{emulation}"

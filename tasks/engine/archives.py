@@ -36,7 +36,10 @@ def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path
             found = dict(content.images())
             if platform not in found:
                 there = ", ".join(sorted(found)) or "no platform that is here"
-                raise VerifyError(f"{reference} is not for {platform}, but for {there}", hint="choose with --platforms")
+                raise VerifyError(
+                    f"{reference} is not for {platform}, but for {there}",
+                    hint=f"--platforms {next(iter(sorted(found)), platform)}",
+                )
             if not content.is_layout:
                 return saved
             layout = folder / "layout"

@@ -112,7 +112,8 @@ def _require_context(name: str, source: str) -> None:
 
     known = [context.Name for context in ContextAPI.contexts()]
     if name not in known:
+        choose = f"docker context use {known[0]}; docker context ls shows {', '.join(known)}"
         raise EngineError(
             f"{source}: there is no context {name!r}",
-            hint=f"choose from {', '.join(known)}: docker context use {known[0]}; docker context ls shows them",
+            hint=f"unset {source}" if source in os.environ else choose,
         )

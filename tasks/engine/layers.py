@@ -71,7 +71,10 @@ class Store:
         found = dict(archive.images())
         if platform not in found:
             there = ", ".join(sorted(found)) or "no platform that is here"
-            raise VerifyError(f"{reference} is not for {platform}, but for {there}", hint="choose with --platforms")
+            raise VerifyError(
+                f"{reference} is not for {platform}, but for {there}",
+                hint=f"--platforms {next(iter(sorted(found)), platform)}",
+            )
         digest, configuration, parts = found[platform]
         config = configuration.get("config") or {}
         environment = dict(word.partition("=")[::2] for word in config.get("Env") or ())

@@ -134,6 +134,8 @@ class Relay:
             connection.request("GET", path, headers={"Connection": "close", "Accept": "*/*"})
             response = connection.getresponse()
             body = response.read(LARGEST)
+            if response.length and len(body) < LARGEST:  # read with a size, it says nothing of what is missing
+                raise http.client.IncompleteRead(body, response.length)
         except TimeoutError:
             return Answer(path=path, seconds=time.monotonic() - began, fault=f"nothing came within {seconds:.0f} s")
         except (OSError, http.client.HTTPException) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..plan.conditions import SETTLED, Health
 from ..plan.evidence import Answer, Image, Runs, Start, Stop, Subject
 from .relay import UNHEARD
-from .specimens import Network, Specimen
+from .specimens import Network, Seen, Specimen
 
 if TYPE_CHECKING:
     from .relay import Relay
@@ -24,6 +24,7 @@ _SURELY_UNDER_WAY = 1.8  # and on a machine that has too much to do
 _STUCK = 12.0  # seconds in which a stopped process has to be noticed: a look every second, each of at most five
 _END = 6.0  # seconds until a container that does not end is killed
 _LINES = 8
+_KILLED = 137  # the exit code of what SIGKILL has ended
 _FOREIGN = "exec format error"
 
 
@@ -40,12 +41,19 @@ def run(network: Network, subject: Subject, image: Image, *, foreign: bool, goin
     return _Trial(network, subject, image, foreign=foreign, going=going).run()
 
 
+class _EndedByItself(Exception):  # noqa: N818 - no error: what is tried has ended before it was asked to
+    def __init__(self, start: Start) -> None:
+        super().__init__(start.fault)
+        self.start = start
+
+
 class _Trial:
     def __init__(
         self, network: Network, subject: Subject, image: Image, *, foreign: bool, going: Callable[[], bool]
     ) -> None:
         self._network, self._subject, self._image = network, subject, image
         self._foreign, self._going = foreign, going
+        self._began = 0.0
         self._relay: Relay | None = network.relay if subject.port is not None else None
 
     def run(self) -> Runs:
@@ -67,16 +75,20 @@ class _Trial:
         if not first.fault:
             ready, metrics = self._get(paths.ready), self._get(paths.metrics)
         user = str(random.SystemRandom().randint(100_000, 2_000_000_000))
-        if first.well:
-            stuck = self._stuck(specimen) if first.health is Health.HEALTHY else None
-            again, successor = self._again(specimen)
-            if again.well:
-                stop = self._stop(successor)
-            successor.signal("SIGKILL")  # the port has to be free; all containers go together, which is quicker
-            specimen = self._network.specimen(subject, self._image, user)
-            other = self._start(specimen)
-            if other.well and (stop is None or _came_too_late(stop)):
-                stop = self._stop(specimen, head=_UNDER_WAY if stop is None else _SURELY_UNDER_WAY)
+        try:
+            if first.well:
+                self._require_up(specimen)
+                stuck = self._stuck(specimen) if first.health is Health.HEALTHY else None
+                again, successor = self._again(specimen)
+                if again.well:
+                    stop = self._stop(successor)
+                successor.signal("SIGKILL")  # the port has to be free; all containers go together, which is quicker
+                specimen = self._network.specimen(subject, self._image, user)
+                other = self._start(specimen)
+                if other.well and (stop is None or _came_too_late(stop)):
+                    stop = self._stop(specimen, head=_UNDER_WAY if stop is None else _SURELY_UNDER_WAY)
+        except _EndedByItself as ended:  # whichever of them it was: it does not stay up
+            first = ended.start
         specimen.signal("SIGKILL")
         return Runs(
             deaf=deaf,
@@ -95,6 +107,12 @@ class _Trial:
         if not self._going():
             raise Over
 
+    def _require_up(self, specimen: Specimen) -> None:
+        """Raise _EndedByItself where it runs no more, and nothing has asked it to end."""
+        if not (state := specimen.seen()).running:
+            fault = f"{_how(state)} by itself after {time.monotonic() - self._began:.1f} s with exit code {state.code}"
+            raise _EndedByItself(Start(fault=fault, lines=specimen.last_lines(_LINES)))
+
     def _get(self, path: str | None, seconds: float = _ANSWER) -> Answer | None:
         self._require()
         port = self._subject.port
@@ -106,7 +124,7 @@ class _Trial:
         """Start it, and wait until all that can be asked is well, or until it cannot be any more."""
         self._require()
         fault = specimen.start()
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         if fault:
             return Start(fault=fault)
         healthy = answered = None
@@ -116,9 +134,12 @@ class _Trial:
             state = specimen.seen()
             passed = time.monotonic() - began
             if not state.running:
-                how = "was killed: out of memory" if state.out_of_memory else "ended"
+                if state.code == _KILLED and not state.out_of_memory:  # the engine hears of the reason a little later
+                    time.sleep(_LOOK)
+                    state = specimen.seen()
                 return Start(
-                    fault=f"{how} after {passed:.1f} s with exit code {state.code}", lines=specimen.last_lines(_LINES)
+                    fault=f"{_how(state)} after {passed:.1f} s with exit code {state.code}",
+                    lines=specimen.last_lines(_LINES),
                 )
             if healthy is None and state.health is Health.HEALTHY:
                 healthy = passed
@@ -174,6 +195,7 @@ class _Trial:
             if request is not None:
                 time.sleep(head)
             before = request is not None and request.done()
+            self._require_up(specimen)
             began = time.monotonic()
             specimen.signal(name)
             seconds = self._ended(specimen, began, _END)
@@ -191,6 +213,10 @@ class _Trial:
                 return passed
             time.sleep(_LOOK / 2)
         return None
+
+
+def _how(state: Seen) -> str:
+    return "was killed: out of memory" if state.out_of_memory else "ended"
 
 
 def _came_too_late(stop: Stop) -> bool:

@@ -8,6 +8,7 @@ from .layering import above
 from .verdicts import BUILD, Check, Verdict, failed, megabytes, not_run, ok, some
 
 _NUMBERS = re.compile(r"[0-9]{1,10}(?::[0-9]{1,10})?")
+_LARGEST_ID = 2**31 - 1
 GROWTH = 0.10
 """The share by which an image may grow from one to the next."""
 UNNOTICED = 1_000_000
@@ -17,10 +18,13 @@ _NO_FILE = "there is no Dockerfile here that declares it"
 
 def _user(seen: Evidence) -> Verdict:
     user, declared = seen.image.user, seen.subject.declared
-    if not user or user.partition(":")[0] in {"0", "root"}:
+    name = user.partition(":")[0]
+    if name in {"", "root"} or (name.isdecimal() and int(name) == 0):
         return failed(f"it runs as {user or 'root'} where nothing else is said", "USER 1000:1000")
     if not _NUMBERS.fullmatch(user):
         return failed(f"its user {user!r} is no number, so a cluster cannot see that it is not root", "USER 1000:1000")
+    if max(map(int, user.split(":"))) > _LARGEST_ID:
+        return failed(f"no engine starts it as {user}: ids end at {_LARGEST_ID}", "USER 1000:1000")
     if declared is not None and declared.user is not None and declared.user != user:
         return failed(f"USER is {user}, and its Dockerfile says {declared.user}", BUILD)
     return ok(f"USER {user}")

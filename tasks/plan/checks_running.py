@@ -30,6 +30,8 @@ def _why(start: Start) -> str:
         return "its program is for another processor, or no program at all"
     if "out of memory" in text:
         return "give it more: memory in invoke.yaml"
+    if "exit code 137" in text:
+        return "something has killed it, most often for want of memory: memory in invoke.yaml"
     return ""
 
 

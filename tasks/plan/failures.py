@@ -67,7 +67,9 @@ _COMPILER = re.compile(
 )
 # Two builds that stand on one image of the repository export it at the same moment, and the engine keeps it once.
 _SAME_IMAGE = re.compile(r'image "moby-dangling@sha256:[0-9a-f]{64}": already exists')
-_CERTIFICATE = re.compile(r"x509:|certificate|unable to get local issuer|SSL routines", re.IGNORECASE)
+_CERTIFICATE = re.compile(
+    r"x509:|certificate|unable to get local issuer|SSL routines(?!:[\w:]*unexpected eof)", re.IGNORECASE
+)
 _DISK = re.compile(r"no space left on device|ResourceExhausted|disk quota exceeded", re.IGNORECASE)
 _LOST = re.compile(
     r"code = Unavailable|error reading from server: EOF|[Cc]annot connect to the Docker daemon|transport is closing"

@@ -62,14 +62,22 @@ _HISTORIES = re.compile(
 _REPOSITORIES = frozenset({".git", ".hg", ".svn"})
 _TOOLS = frozenset(
     {
-        *("cc", "gcc", "c++", "g++", "clang", "clang++", "ld", "ld.lld", "ld.bfd", "ld.gold", "tcc"),
+        "tcc",
         *("make", "gmake", "cmake", "ninja", "meson", "bazel", "m4", "autoconf", "automake"),
         *("go", "gofmt", "rustc", "cargo", "rustup", "javac", "mvn", "gradle", "ghc", "zig", "nasm", "yasm"),
         *("git", "hg", "svn"),
     }
 )
+# Those of a cross compiler, and of one version beside another.
+_COMPILER = re.compile(
+    r"(?:musl-|[a-z0-9_]+-(?:[a-z0-9_]+-)?(?:linux|w64|none|apple)[a-z0-9_.-]*-)?"
+    r"(?:cc|gcc|c\+\+|g\+\+|cpp|clang(?:\+\+)?|ld(?:\.[a-z]+)?)(?:-[0-9]+(?:\.[0-9]+)*)?"
+)
+_PARTS_OF_A_COMPILER = frozenset({"cc1", "cc1plus", "collect2", "lto1"})
 _TOOL_FOLDERS = frozenset({"bin", "sbin"})
 _ARGUMENTS = re.compile(r"(?:RUN )?\|\d+ (.*?) /bin/")
+_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@$<{]*:[^\s/@$<{]+@", re.IGNORECASE)
+_WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")
 _VARIABLE = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$", re.IGNORECASE
 )
@@ -105,7 +113,11 @@ def _holds(content: Bytes, literal: bytes) -> bool:
 
 def secret_variable(name: str, value: str) -> Leak | None:
     """Return what a variable that every container gets gives away; None for one without a value."""
-    return Leak(f"ENV {name}", "a value that should be secret") if value and _VARIABLE.search(name) else None
+    if value and _VARIABLE.search(name):
+        return Leak(f"ENV {name}", "a value that should be secret")
+    if _LOGIN.search(value):
+        return Leak(f"ENV {name}", "a login in an address")
+    return Leak(f"ENV {name}", "a token") if _WEB_TOKEN.search(value) else None
 
 
 def secret_arguments(step: str) -> Iterator[Leak]:
@@ -127,6 +139,5 @@ def leftover(path: str, *, executable: bool) -> Leak | None:
     repository = next((one for one in (*folders, name) if one in _REPOSITORIES), None)
     if repository is not None:
         return Leak(f"{path.partition(repository)[0]}{repository}", "the history of the sources")
-    if executable and folders[-1] in _TOOL_FOLDERS and name in _TOOLS:
-        return Leak(path, "a build tool")
-    return None
+    tool = folders[-1] in _TOOL_FOLDERS and (name in _TOOLS or _COMPILER.fullmatch(name))
+    return Leak(path, "a build tool") if executable and (tool or name in _PARTS_OF_A_COMPILER) else None

@@ -55,7 +55,8 @@ def split_list(text: str, *, source: str) -> tuple[str, ...]:
             raise ConfigError(f"{source}: {text!r} has an empty item", hint="separate items by single commas")
         if re.search(r"\s", item):
             mended = ",".join(part for part in (word.strip() for word in items) if part)
-            raise ConfigError(f"{source}: {item!r} has white space in it", hint=f"write {mended}")
+            way_out = f"write {mended}" if mended else f"give {source} a value, or leave it out"
+            raise ConfigError(f"{source}: {item!r} has white space in it", hint=way_out)
     return items
 
 

@@ -131,7 +131,7 @@ def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo,
 def test_a_context_that_is_not_there_is_named(repo: Repo) -> None:
     told = Told(repo, env={"DOCKER_CONTEXT": "nosuch"})
     assert told.code == 3
-    told.says("context", "cannot", "nosuch", "docker context use default")
+    told.says("context", "cannot", "nosuch", "unset DOCKER_CONTEXT")
 
 
 def test_a_damaged_file_of_the_docker_client_is_named(repo: Repo, config: Path) -> None:
@@ -150,6 +150,21 @@ def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: R
     told.says("engine", "ok")
     told.says("build", "ok")
     repo.inv("container-build").fails(2, "cannot be an image's name")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [("size=4k", ("there is no room", "df -h ")), ("ro", ("is read-only", "mount -o remount,rw "))],
+)
+def test_a_folder_that_nobody_can_write_is_told(repo: Repo, options: str, words: tuple[str, ...]) -> None:
+    folder = repo.root / ".container"
+    folder.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False).returncode:
+        pytest.skip("this machine mounts no disk")
+    try:
+        Told(repo).says("leftovers", "cannot", *words)
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo) -> None:

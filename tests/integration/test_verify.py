@@ -126,6 +126,17 @@ FLAWS: Mapping[str, Flaw] = {
 }
 
 
+OTHERS: Mapping[str, tuple[str, Flaw]] = {
+    "mortal": ("start", Flaw()),
+    "unchecked": ("healthy", Flaw(after=edited(USER, f"{USER}\n{HEALTH}"), without=(HEALTH,))),
+    "cut": ("drain", Flaw()),
+    "zero": ("user", Flaw(lines=("USER 00:1000",))),
+    "open": ("port", Flaw(lines=("EXPOSE 22",), after=edited("EXPOSE 22\n", ""))),
+}
+"""Other flaws, each with the check that it fails."""
+ALL = {**FLAWS, **{name: flaw for name, (_, flaw) in OTHERS.items()}}
+
+
 def specimen(repo: Repo, name: str, flaw: Flaw) -> None:
     """Add a service that is well but for a flaw."""
     lines = [
@@ -171,6 +182,9 @@ class Shop:
         image = next(one for one in self.found["images"] if one["name"] == name)
         return {check["name"]: check["result"] for check in image["checks"]}
 
+    def failed(self, name: str) -> list[str]:
+        return [check for check, result in self.checks(name).items() if result == "failed"]
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
@@ -181,7 +195,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     repo.write("tasks.py", TASKS_PY)
     repo.write("VERSION", "1.2.3\n")
     repo.write("specimen/main.go", SOURCE.read_text(encoding="utf-8"))
-    services = {"good": Flaw(), **FLAWS}
+    services = {"good": Flaw(), **ALL}
     for name, flaw in services.items():
         specimen(repo, name, flaw)
     with loopback_registry(root.parent) as address:
@@ -211,8 +225,12 @@ def test_there_is_a_flaw_for_each_check() -> None:
 
 @pytest.mark.parametrize("name", FLAWS)
 def test_a_flaw_fails_the_check_that_is_for_it_and_no_other(shop: Shop, name: str) -> None:
-    checks = shop.checks(name)
-    assert [check for check, result in checks.items() if result == "failed"] == [name], shop.result.all
+    assert shop.failed(name) == [name], shop.result.all
+
+
+@pytest.mark.parametrize(("name", "check"), [(name, check) for name, (check, _) in OTHERS.items()])
+def test_another_flaw_fails_its_check_alone(shop: Shop, name: str, check: str) -> None:
+    assert shop.failed(name) == [check], shop.result.all
 
 
 def test_without_a_flaw_every_check_says_ok_but_those_with_nothing_to_compare(shop: Shop) -> None:
@@ -223,8 +241,9 @@ def test_without_a_flaw_every_check_says_ok_but_those_with_nothing_to_compare(sh
 def test_the_run_says_what_failed_why_and_what_mends_it_and_its_code_is_6(shop: Shop) -> None:
     shop.result.fails(
         6,
-        f"{len(FLAWS)} of {len(FLAWS) + 1} did not pass: ",
+        f"{len(ALL)} of {len(ALL) + 1} did not pass: ",
         "a request in flight at SIGTERM: /slow does not answer: ",
+        "ended by itself after ",
         "an environment file: /etc/app/.env in layer 4, deleted above it and still there",
         "/tool is for arm64",
         "hint  it writes where nothing can be written: write below /tmp",
@@ -236,10 +255,10 @@ def test_the_run_says_what_failed_why_and_what_mends_it_and_its_code_is_6(shop: 
 
 def test_ci_gets_a_suite_for_each_image_and_a_case_for_each_check(shop: Shop) -> None:
     suites = ET.parse(shop.repo.root / ".container/verify.xml").getroot()  # noqa: S314 - we wrote it
-    assert len(suites) == len(FLAWS) + 1
+    assert len(suites) == len(ALL) + 1
     assert {len(suite) for suite in suites} == {len(NAMES)}
     failures = [case.attrib["name"] for case in suites.iter("testcase") if case.find("failure") is not None]
-    assert sorted(failures) == sorted(FLAWS)
+    assert sorted(failures) == sorted([*FLAWS, *(check for check, _ in OTHERS.values())])
 
 
 def test_raw_answers_and_the_time_to_healthy_are_kept(shop: Shop) -> None:

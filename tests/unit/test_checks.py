@@ -128,6 +128,8 @@ LARGE = Layer(digest="own", packed=50, entries=(Entry("data", Kind.FILE, size=90
         ({"architecture": "arm64"}, "architecture"),
         ({"user": ""}, "user"),
         ({"user": "root:1000"}, "user"),
+        ({"user": "000:1000"}, "user"),
+        ({"user": "2147483648"}, "user"),
         ({"user": "app"}, "user"),
         ({"user": "1001"}, "user"),
         ({"ports": ()}, "port"),

@@ -133,6 +133,11 @@ def test_contents_that_only_look_like_it(content: bytes) -> None:
         ("src/.git/config", "the history of the sources"),
         ("usr/bin/gcc", "a build tool"),
         ("usr/local/go/bin/go", "a build tool"),
+        ("usr/bin/x86_64-linux-gnu-gcc-13", "a build tool"),
+        ("usr/bin/aarch64-alpine-linux-musl-g++", "a build tool"),
+        ("usr/bin/musl-gcc", "a build tool"),
+        ("usr/bin/clang-17", "a build tool"),
+        ("usr/libexec/gcc/x86_64-linux-gnu/13/cc1", "a build tool"),
     ],
 )
 def test_what_is_left_over(path: str, what: str) -> None:
@@ -142,7 +147,7 @@ def test_what_is_left_over(path: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["usr/bin/wget", "app/go", "etc/make", "app/history", "app/.gitignore", "usr/share/git/x"]
+    "path", ["usr/bin/wget", "app/go", "etc/make", "app/history", "app/.gitignore", "usr/share/git/x", "usr/bin/my-cc"]
 )
 def test_what_is_not(path: str) -> None:
     assert leaks.leftover(path, executable=True) is None
@@ -159,6 +164,22 @@ def test_a_tool_that_nobody_can_run_is_none() -> None:
 def test_variables_that_give_a_secret_away(name: str, told: bool) -> None:
     assert (leaks.secret_variable(name, "x") is not None) is told
     assert leaks.secret_variable(name, "") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("postgres://app:Zx81@db/x", True),
+        ("redis://:Zx81@cache", True),
+        ("postgres://app:$DB_PASSWORD@db/x", False),
+        ("https://app@db/x", False),
+        ("http://db:5432/x?y=a@b", False),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0", True),
+        ("eyJhbGciOiJIUzI1NiJ9", False),
+    ],
+)
+def test_values_that_give_themselves_away(value: str, told: bool) -> None:
+    assert (leaks.secret_variable("WHERE", value) is not None) is told
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,12 @@ class Diagnosis:
 
     @property
     def in_the_way(self) -> tuple[str, ...]:
-        """The subjects of what cannot be, each once."""
-        return tuple(dict.fromkeys(one.subject for _, one in self.found if one.state is State.CANNOT))
+        """The subjects of what cannot be, each once; of what many looks met, the one that said it."""
+        first: dict[str, str] = {}
+        for _, one in self.found:
+            if one.state is State.CANNOT:
+                first.setdefault(one.text, one.subject)
+        return tuple(dict.fromkeys(first.values()))
 
     @property
     def mendable(self) -> bool:

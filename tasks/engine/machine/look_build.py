@@ -41,15 +41,21 @@ def build(site: Site) -> Iterator[Finding]:
         words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
         done = process.run(*words, timeout=_SECONDS)
         if not done.ok:
-            stops = (one.way_out for one in surroundings.influences(os.environ, ()) if one.stops)
-            way_out = next(stops, "inv container-setup; docker buildx inspect --bootstrap")
-            yield cannot("build", f"a tiny build fails: {done.last_line.removeprefix('ERROR: ')}", way_out=way_out)
+            told = f"a tiny build fails: {done.last_line.removeprefix('ERROR: ')}"
+            yield cannot("build", told, way_out=_way_out(site))
             return
         yield ok("build", "a tiny build goes through")
         for probe in tried:
             place = folder / "out" / nonce / probe.language
             code, said = ((place / part).read_text(encoding="utf-8", errors="replace") for part in ("code", "said"))
             yield _told(download.result(probe.language, code, said))
+
+
+def _way_out(site: Site) -> str:
+    for one in surroundings.influences(os.environ, ()):
+        if one.stops or (one.name == "BUILDX_BUILDER" and site.builder is None):
+            return one.way_out
+    return "inv container-setup" if site.builder is None else f"docker buildx inspect --bootstrap {site.builder}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Looks at one checkout: its git, what an interrupted run has left in it, what is around it that decides a build."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from .findings import Finding, Say, cannot, changed, ok, warning
 
 _LOCKS = {"lock": "a build", "verify.lock": "a verification"}
 _SHOWN = 3
+_LEAST_ROOM = 1_000_000  # bytes: a record and a page of a run
 _INSTALL = "apt-get install git, or https://git-scm.com/downloads"
 _PROXY = "name it in docker's own file: https://docs.docker.com/engine/cli/proxy/"
 
@@ -51,6 +53,10 @@ def leftovers(site: Site) -> Iterator[Finding]:
     if folder.is_symlink():
         yield cannot("leftovers", f"{workspace.FOLDER} is a link, which no run follows", way_out=f"rm {folder}")
         return
+    unwritable = _unwritable(folder if folder.is_dir() else site.root)
+    if unwritable is not None:
+        yield unwritable
+        return
     if not folder.is_dir():
         yield ok("leftovers", f"no {workspace.FOLDER}/ yet: nothing was built here")
         return
@@ -69,6 +75,19 @@ def leftovers(site: Site) -> Iterator[Finding]:
         yield warning("leftovers", told, way_out="inv container-doctor --fix")
     else:
         yield ok("leftovers", f"{workspace.FOLDER}/ is in order, and no lock is held")
+
+
+def _unwritable(folder: Path) -> Finding | None:
+    """Return what keeps everybody from writing there, even root."""
+    told = os.statvfs(folder)
+    if told.f_flag & os.ST_RDONLY:
+        mount = next(place for place in (folder, *folder.parents) if place.is_mount())
+        way_out = f"sudo mount -o remount,rw {shlex.quote(str(mount))}"
+        return cannot("leftovers", f"{folder} is on a file system that is read-only", way_out=way_out)
+    if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
+        place = shlex.quote(str(folder))
+        return cannot("leftovers", f"there is no room where {folder} is", way_out=f"df -h {place}; df -i {place}")
+    return None
 
 
 def tidy(site: Site, say: Say) -> None:

@@ -29,8 +29,11 @@ func main() {
 	go func() {
 		fmt.Println(server.ListenAndServe())
 	}()
+	if flaw == "mortal" {
+		time.AfterFunc(700*time.Millisecond, func() { os.Exit(3) })
+	}
 	<-stop
-	if flaw == "drain" {
+	if flaw == "drain" || flaw == "cut" {
 		return
 	}
 	if err := server.Shutdown(context.Background()); err != nil {
@@ -76,6 +79,14 @@ func routes() http.Handler {
 		}
 		fmt.Fprintln(w, "# TYPE requests_total counter\nrequests_total 1")
 	})
-	mux.HandleFunc("/slow", func(_ http.ResponseWriter, _ *http.Request) { time.Sleep(2 * time.Second) })
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
+		if flaw == "cut" {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("part"))
+			_ = http.NewResponseController(w).Flush()
+			select {} // until the process has ended
+		}
+		time.Sleep(2 * time.Second)
+	})
 	return mux
 }
