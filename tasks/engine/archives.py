@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ScanError, VerifyError
+from ..errors import ScanError
 from ..plan.platforms import Platform
 from . import pulls
 from .api import translated
@@ -33,19 +33,12 @@ def unpack(client: "APIClient", reference: str, platform: Platform, folder: Path
                 file.write(chunk)
         with tarfile.open(saved) as archive:
             content = Archive(archive)
-            found = dict(content.images())
-            if platform not in found:
-                there = ", ".join(sorted(found)) or "no platform that is here"
-                raise VerifyError(
-                    f"{reference} is not for {platform}, but for {there}",
-                    hint=f"--platforms {next(iter(sorted(found)), platform)}",
-                )
+            digest, *_ = content.image(platform, reference)
             if not content.is_layout:
                 return saved
             layout = folder / "layout"
             archive.extractall(layout, filter="data")
         saved.unlink()
-        digest = found[platform][0]
         size = (layout / "blobs" / digest.replace(":", "/")).stat().st_size
         index = {"schemaVersion": 2, "manifests": [{"mediaType": _MANIFEST, "digest": digest, "size": size}]}
         (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")

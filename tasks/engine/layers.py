@@ -68,14 +68,7 @@ class Store:
                 return self._image(Archive(archive), reference, platform)
 
     def _image(self, archive: "Archive", reference: str, platform: Platform) -> Image:
-        found = dict(archive.images())
-        if platform not in found:
-            there = ", ".join(sorted(found)) or "no platform that is here"
-            raise VerifyError(
-                f"{reference} is not for {platform}, but for {there}",
-                hint=f"--platforms {next(iter(sorted(found)), platform)}",
-            )
-        digest, configuration, parts = found[platform]
+        digest, configuration, parts = archive.image(platform, reference)
         config = configuration.get("config") or {}
         environment = dict(word.partition("=")[::2] for word in config.get("Env") or ())
         steps = [str(step.get("created_by") or "") for step in configuration.get("history") or ()]
@@ -145,6 +138,18 @@ class Archive:
                 yield _platform(config), (f"sha256:{digest}", config, _parts(config, entry["Layers"], sizes))
             return
         yield from self._of_index(self._json("index.json"), _DEPTH)
+
+    def image(self, platform: Platform, reference: str) -> tuple[str, Mapping[str, Any], tuple[Part, ...]]:
+        """Return one platform's digest, configuration and layers; ``reference`` is named in errors.
+
+        Raises VerifyError where it is not there.
+        """
+        found = dict(self.images())
+        if platform not in found:
+            there = ", ".join(sorted(found)) or "no platform that is here"
+            hint = f"--platforms {min(found, default=platform)}"
+            raise VerifyError(f"{reference} is not for {platform}, but for {there}", hint=hint)
+        return found[platform]
 
     def _of_index(
         self, index: Mapping[str, Any], depth: int

@@ -87,8 +87,8 @@ class _Trial:
                 other = self._start(specimen)
                 if other.well and (stop is None or _came_too_late(stop)):
                     stop = self._stop(specimen, head=_UNDER_WAY if stop is None else _SURELY_UNDER_WAY)
-        except _EndedByItself as ended:  # whichever of them it was: it does not stay up
-            first = ended.start
+        except _EndedByItself as ended:
+            first, other = (ended.start, None) if other is None else (first, ended.start)
         specimen.signal("SIGKILL")
         return Runs(
             deaf=deaf,

@@ -76,7 +76,7 @@ _COMPILER = re.compile(
 _PARTS_OF_A_COMPILER = frozenset({"cc1", "cc1plus", "collect2", "lto1"})
 _TOOL_FOLDERS = frozenset({"bin", "sbin"})
 _ARGUMENTS = re.compile(r"(?:RUN )?\|\d+ (.*?) /bin/")
-_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@$<{]*:[^\s/@$<{]+@", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^\s/:@$<{]*:[^\s/@$<{]+@")  # begins with a literal: a value may be megabytes
 _WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")
 _VARIABLE = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$", re.IGNORECASE
@@ -112,7 +112,7 @@ def _holds(content: Bytes, literal: bytes) -> bool:
 
 
 def secret_variable(name: str, value: str) -> Leak | None:
-    """Return what a variable that every container gets gives away; None for one without a value."""
+    """Return what a variable that every container gets gives away, by its name or its value; None for most."""
     if value and _VARIABLE.search(name):
         return Leak(f"ENV {name}", "a value that should be secret")
     if _LOGIN.search(value):

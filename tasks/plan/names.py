@@ -47,16 +47,16 @@ def split_list(text: str, *, source: str) -> tuple[str, ...]:
 
     Raises ConfigError when the list or an item is empty, or an item holds white space.
     """
+    absent = f"give {source} a value, or leave it out"
     if not text.strip():
-        raise ConfigError(f"{source} is empty", hint=f"give {source} a value, or leave it out")
+        raise ConfigError(f"{source} is empty", hint=absent)
     items = tuple(text.split(","))
     for item in items:
         if not item:
             raise ConfigError(f"{source}: {text!r} has an empty item", hint="separate items by single commas")
         if re.search(r"\s", item):
             mended = ",".join(part for part in (word.strip() for word in items) if part)
-            way_out = f"write {mended}" if mended else f"give {source} a value, or leave it out"
-            raise ConfigError(f"{source}: {item!r} has white space in it", hint=way_out)
+            raise ConfigError(f"{source}: {item!r} has white space in it", hint=f"write {mended}" if mended else absent)
     return items
 
 

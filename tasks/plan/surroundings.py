@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .printable import masked
 
+_EPOCH = "SOURCE_DATE_EPOCH"
 # Variables that change what comes out, or whether anything does, and how.
 _DECIDES: Mapping[str, str] = {
     "BUILDX_BUILDER": "builds go to the builder {value}, unless one is set",
@@ -18,9 +19,8 @@ _DECIDES: Mapping[str, str] = {
     "DOCKER_TLS_VERIFY": "docker's client takes TLS to its engine",
     "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": "the policy {value} replaces what Dockerfiles name",
     "PYTHON_ON_WHALES_DEBUG": "a library prints every command with the whole environment",
-    "SOURCE_DATE_EPOCH": "images are dated {value}, so the same content gets another digest",
+    _EPOCH: "images are dated {value}, so the same content gets another digest",
 }
-_EPOCH = "SOURCE_DATE_EPOCH"
 _SECONDS = re.compile(r"[+-]?[0-9]{1,18}")
 # Variables and files that `docker buildx bake` heeds when it is typed, and our builds, which name all, do not.
 _IGNORED = frozenset(
@@ -58,18 +58,18 @@ class Influence:
 
 def influences(environment: Mapping[str, str], files: Collection[str]) -> tuple[Influence, ...]:
     """Return what is set in an environment and lies at a root that decides a build, or seems to."""
-    found = [
-        Influence(name, told.format(value=masked(environment[name])), decides=True)
-        for name, told in _DECIDES.items()
-        if environment.get(name)
-    ]
+    found = [_deciding(name, value) for name in _DECIDES if (value := environment.get(name))]
     seeming = "docker buildx bake heeds it, builds here do not"
-    if not _SECONDS.fullmatch(epoch := environment.get(_EPOCH) or "0"):
-        told = f"{masked(epoch)!r} is no number of seconds, and no build takes it"
-        found = [Influence(_EPOCH, told, decides=True, stops=True), *(one for one in found if one.name != _EPOCH)]
     found += [Influence(name, seeming, decides=False) for name in sorted(_IGNORED) if environment.get(name)]
     found += [Influence(name, seeming, decides=False, file=True) for name in OVERRIDES if name in files]
     return tuple(found)
+
+
+def _deciding(name: str, value: str) -> Influence:
+    told = masked(value)
+    if name == _EPOCH and not _SECONDS.fullmatch(value):
+        return Influence(name, f"{told!r} is no number of seconds, and no build takes it", decides=True, stops=True)
+    return Influence(name, _DECIDES[name].format(value=told), decides=True)
 
 
 def unheard_proxies(environment: Mapping[str, str], client: Mapping[str, object]) -> tuple[str, ...]:

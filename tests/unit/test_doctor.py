@@ -203,6 +203,11 @@ def test_without_a_known_language_a_file_is_copied() -> None:
     [
         ("go: x: tls: failed to verify certificate: x509: certificate signed by unknown authority", "container.ca"),
         ("go: x: proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused", "when the network answers"),
+        (
+            "[56] OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading",
+            "when the network answers",
+        ),
+        ("[60] error:0A000086:SSL routines::certificate verify failed", "container.ca"),
         ("sh: go: not found", "docker run"),
     ],
 )
