@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .plan import names
 from .plan.keys import MAPPINGS, SERVICE_SETTINGS, SETTINGS, Setting
 from .texts import Respelled, check_shape, check_variables, parse_yaml, read_text
 
 FILE = "invoke.yaml"
+_KINDS = ((dict, "key: value lines"), (list, "a list"), (type(None), "nothing"))
+"""What YAML makes of more than one value, or of none, in words."""
 
 
 # What Invoke is told. None: not set. Text, so that INVOKE_CONTAINER_* arrives unchanged.
@@ -157,11 +160,16 @@ def _check_text(value: object, source: str) -> None:
     if isinstance(value, Respelled):
         raise ConfigError(f"{source}: {value.written} is the number {int(value)} there", hint="put it in quotes")
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ConfigError(f"{source}: {value!r} is not text", hint="put it in quotes")
+        kind = next((word for kind, word in _KINDS if isinstance(value, kind)), None)
+        if kind is not None:
+            raise ConfigError(f"{source} holds {kind}, which is not text", hint="write one value behind the colon")
+        raise ConfigError(f"{source}: {_as_yaml(value)} is not text", hint="put it in quotes")
+
+
+def _as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    near = names.nearest(key, known)
+    return f"known: {', '.join(known)}" if near is None else f"did you mean {near}?"

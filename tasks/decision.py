@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import ahead
 from .draft import draft
 from .engine import git, records
-from .plan.freshness import Verdict, as_for, changed, judge, told
+from .plan.freshness import Ages, Verdict, as_for, changed, judge
 from .plan.targets import Output
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def decide(settings: "Settings", repository: "Repository", asked: "Ahead") -> "M
     return reusing.foreseen(_registry(run), verdicts)
 
 
-def outdated(settings: "Settings", repository: "Repository") -> tuple[str, ...]:
-    """Return the services whose images, under the first tag, a build would replace by others; nothing is built.
+def ages(settings: "Settings", repository: "Repository") -> Ages:
+    """Return how the images stand to their sources, under the first tag; what is not there has no age.
 
-    Left out is what has no image, and what only a build can tell. An image for several platforms is as good as one.
+    Nothing is built. An image for several platforms is as good as one.
 
     Raises ConfigError for what cannot be read, and EngineError without an engine.
     """
@@ -115,13 +115,13 @@ def outdated(settings: "Settings", repository: "Repository") -> tuple[str, ...]:
     engine = asked.engine()
     drawn = draft(only, repository, None, native=engine.native(), output=Output.LOAD)
     outline = drawn.outline()
-    there = asked.stored(outline.references)
+    stored = asked.stored(outline.references)
     run = Run(only, repository, drawn.marked(), outline, asked, engine)
-    return tuple(
-        target.service
-        for target in outline.targets
-        if told(target, run.draft.marks[target.service], there)
-        and not _verdict(run, target, as_for(target, there)).current
+    there = [target for target in outline.targets if any(name in stored for name in target.references)]
+    sure = [target for target in there if run.draft.marks[target.service].inputs is not None]
+    return Ages(
+        outdated=tuple(target.service for target in sure if not _verdict(run, target, as_for(target, stored)).current),
+        unsure=tuple(target.service for target in there if target not in sure),
     )
 
 

@@ -1,16 +1,18 @@
 """Find the services: the folders that hold a Dockerfile, and what invoke.yaml says of them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from .entries import described, own_context
+from .entries import described, own_context, word
 from .errors import ConfigError
-from .plan.names import RESERVED
+from .plan.names import RESERVED, nearest
 from .services import Repository, Service, folders_above, join
+
+_NAMES = "lower-case letters and digits, joined by '.', '_' or '-'; rename {what}"
 
 
 def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository:
@@ -21,24 +23,38 @@ def discover(root: Path, section: Mapping[str, Any] | None = None) -> Repository
     """
     section = section or {}
     folders = _patterns(root, section)
-    file = str(_said(section, "dockerfile") or "Dockerfile")
+    file = word(_said(section, "dockerfile"), "container.dockerfile") or "Dockerfile"
     own = own_context(_said(section, "context"), "container.context")
-    found: dict[str, Service] = {}
-    for folder in _candidates(root, folders):
-        name = folder.rpartition("/")[2]
-        service = Service(name, folder, file, own)
-        if not os.path.lexists(root / service.dockerfile):
-            continue
-        _check_name(name, folder)
-        if name in found:
-            raise ConfigError(f"{found[name].folder} and {folder} have one name", hint="rename one of the folders")
-        found[name] = service
-    configured = _configured(root, folders, section, Service("", "", file, own), found)
+    plain = Service("", "", file, own)
+    found = _found(root, _candidates(root, folders), plain, elsewhere=_said_of(section))
+    configured = _configured(root, folders, section, plain, found)
     placed = {service.folder for service in configured.values()}
     kept = {name: service for name, service in found.items() if service.folder not in placed}
     services = tuple(sorted({**kept, **configured}.values(), key=lambda service: service.name))
     _check_tasks(services)
     return Repository(root, services, folders)
+
+
+def _found(root: Path, candidates: Iterator[str], plain: Service, *, elsewhere: Collection[str]) -> dict[str, Service]:
+    """Return the services that folders make by themselves; ``elsewhere``: the folders of which invoke.yaml speaks."""
+    found: dict[str, Service] = {}
+    refused: list[str] = []
+    for folder in candidates:
+        name = folder.rpartition("/")[2]
+        service = replace(plain, name=name, folder=folder)
+        if folder in elsewhere or not os.path.lexists(root / service.dockerfile):
+            continue
+        if fault := _fault(name, folder):
+            refused.append(fault)
+        elif name in found:
+            raise ConfigError(
+                f"{found[name].folder} and {folder} have one name",
+                hint=f"rename one, or say in invoke.yaml, container.services: {{other-name: {{folder: {folder}}}}}",
+            )
+        else:
+            found[name] = service
+    _refuse(refused)
+    return found
 
 
 def _said(section: Mapping[str, Any], key: str) -> object:
@@ -104,7 +120,8 @@ def _configured(
         place = f"container.services.{name}"
         service = found.get(str(name)) if entry.get("folder") is None else None
         service = service or _placed(Repository(root, tuple(found.values()), folders), str(name), entry, plain)
-        _check_name(str(name), place)
+        if fault := _fault(str(name), place):
+            raise ConfigError(fault, hint=_NAMES.format(what="it"))
         services[str(name)] = described(service, entry, place)
     return services
 
@@ -124,28 +141,38 @@ def _placed(repository: Repository, name: str, entry: Mapping[str, Any], plain: 
     for above in folders_above(root, repository.folders):
         if "/" not in name and os.path.isdir(root / join(above, name)):  # noqa: PTH112 - as above
             return replace(plain, name=name, folder=join(above, name))
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [service.name for service in repository.services], n=1)
+    near = nearest(name, [service.name for service in repository.services])
     raise ConfigError(
         f"{place}: there is no service {name!r}",
-        hint=f"did you mean {near[0]}?" if near else "say where it lies: folder: path/to/it",
+        hint="say where it lies: folder: path/to/it" if near is None else f"did you mean {near}?",
     )
 
 
-def _check_name(name: str, place: str) -> None:
+def _said_of(section: Mapping[str, Any]) -> frozenset[str]:
+    """Return the folders to which invoke.yaml gives another name."""
+    entries = (section.get("services") or {}).values()
+    return frozenset(normpath(str(entry["folder"])) for entry in entries if entry.get("folder") is not None)
+
+
+def _fault(name: str, place: str) -> str:
+    """Return why a service cannot have a name, or nothing."""
     from .plan.names import is_service
 
     if name in RESERVED:
+        return f"{place}: container-build-{name} already builds every service for linux/{name}"
+    return "" if is_service(name) else f"{place.removesuffix(name)}{name!r} cannot be an image's name"
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    """Refuse folders with names that no service can have, all at once.
+
+    Raises ConfigError that names each.
+    """
+    if faults:
+        lines = "".join(f"\n  {fault}" for fault in faults)
         raise ConfigError(
-            f"{place}: container-build-{name} already builds every service for linux/{name}",
-            hint="rename the folder",
-        )
-    if not is_service(name):
-        above = place.removesuffix(name)
-        raise ConfigError(
-            f"{above}{name!r} cannot be an image's name",
-            hint="lower-case letters and digits, joined by '.', '_' or '-'; rename the folder",
+            faults[0] if len(faults) == 1 else f"{len(faults)} folders cannot be services:{lines}",
+            hint=_NAMES.format(what="it, or say in invoke.yaml, container.services: {name: {folder: its path}}"),
         )
 
 

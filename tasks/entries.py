@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .errors import ConfigError
-from .plan.names import ADDRESS_PATH, CONTEXTS, FOLDER
+from .plan.names import ADDRESS_PATH, CONTEXTS, FOLDER, nearest
 from .services import Service
 
 # Engines refuse less: it is what runc itself needs.
@@ -20,15 +20,16 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
     """
     from .plan.sizes import parse_size
 
-    target, budget = entry.get("target"), entry.get("budget")
+    budget = entry.get("budget")
     return replace(
         service,
-        file=str(entry.get("dockerfile") or service.file),
+        file=word(entry.get("dockerfile"), f"{place}.dockerfile") or service.file,
         own_context=own_context(entry.get("context"), f"{place}.context", otherwise=service.own_context),
-        stage=None if target is None else str(target),
+        stage=word(entry.get("target"), f"{place}.target"),
         args=_named(entry.get("args"), f"{place}.args", "cannot be a build argument"),
         local_args=_named(entry.get("local_args"), f"{place}.local_args", "cannot be a build argument"),
         port=_port(entry.get("port"), f"{place}.port"),
+        publish=_port(entry.get("publish"), f"{place}.publish"),
         budget=None if budget is None else parse_size(str(budget), source=f"{place}.budget"),
         health=_address_path(entry.get("health"), f"{place}.health"),
         slow=_address_path(entry.get("slow"), f"{place}.slow"),
@@ -39,6 +40,16 @@ def described(service: Service, entry: Mapping[str, Any], place: str) -> Service
         tmpfs=_folders(entry.get("tmpfs"), f"{place}.tmpfs"),
         env=_named(entry.get("env"), f"{place}.env", "cannot be set in an environment"),
     )
+
+
+def word(value: object, place: str) -> str | None:
+    """Return what was written, if anything was.
+
+    Raises ConfigError for a word that is none.
+    """
+    if value is not None and not str(value).strip():
+        raise ConfigError(f"{place} is empty", hint="give it a value, or leave it out")
+    return None if value is None else str(value)
 
 
 def own_context(value: object, place: str, *, otherwise: bool = False) -> bool:
@@ -92,12 +103,10 @@ def check_names(names: tuple[str, ...], place: str) -> tuple[str, ...]:
 
     for name in names:
         if name not in NAMES:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, NAMES, n=1)
+            near = nearest(name, NAMES)
             raise ConfigError(
                 f"{place}: there is no check {name!r}",
-                hint=f"did you mean {near[0]}?" if near else f"choose from {', '.join(NAMES)}",
+                hint=f"choose from {', '.join(NAMES)}" if near is None else f"did you mean {near}?",
             )
     return names
 

@@ -150,7 +150,7 @@ def _run(run: Run, recording: Recording) -> None:
     if run.shipment is not None:
         _raise_moved(moved)
         run.shipment.finish(run, recording, ordered)
-    style.say(_next_command(run))
+    _say_next(run)
 
 
 def _room(run: Run) -> "Future[None]":
@@ -307,6 +307,11 @@ def _lacks_emulation(plan: "Plan") -> bool:
     from .engine.machine import emulation
 
     return emulation.registered(emulation.foreign()) is None
+
+
+def _say_next(run: Run) -> None:
+    if run.settings.task != "container-run":  # that goes on by itself
+        style.say(_next_command(run))
 
 
 def _next_command(run: Run) -> str:

@@ -22,6 +22,7 @@ from .report import style
 
 if TYPE_CHECKING:
     from .plan.conditions import Condition, Exit
+    from .plan.freshness import Ages
     from .plan.running import Decision, Launch
     from .services import Repository, Service
     from .settings import Settings
@@ -35,8 +36,8 @@ class Age:
 
     settings: "Settings"
     repository: "Repository"
-    outdated: tuple[str, ...] | None = field(default=None, init=False)
-    """The services whose images are; None as long as that is not known."""
+    found: "Ages | None" = field(default=None, init=False)
+    """None as long as it is not known."""
 
     def __post_init__(self) -> None:
         """Begin to find out."""
@@ -44,7 +45,7 @@ class Age:
 
     def _find(self) -> None:
         with suppress(TaskError, OSError):  # what a build would say of it is not a run's business
-            self.outdated = decision.outdated(self.settings, self.repository)
+            self.found = decision.ages(self.settings, self.repository)
 
 
 def run(
@@ -74,8 +75,8 @@ def run(
             conditions = _up(fleet, launches, interrupts)
             keep = detach
             report.show(launches, conditions)
-            report.outdated(age.outdated or (), settings.again)
-            found = report.answer(launches, conditions, age.outdated)
+            report.ages(age.found, settings.again)
+            found = report.answer(launches, conditions, age.found)
             if detach:
                 report.detached(launches)
                 return found
@@ -96,6 +97,7 @@ def _launch(service: "Service", settings: "Settings", repository: "Repository") 
         service=service.name,
         image=f"{settings.registry}/{service.name}:{settings.tags[0]}",
         port=pipeline.port_of(service, repository),
+        publish=service.publish,
         health=service.health,
         memory=service.memory,
         tmpfs=service.tmpfs,
@@ -111,9 +113,10 @@ def _placed(
     for launch, service in zip(launches, settings.services, strict=True):
         ports = pipeline.ports_of(service, repository, engine, launch.image)
         port = ports[0] if len(ports) == 1 else None
-        if service.health is not None and port is None:
+        setting = "health" if service.health is not None else "publish" if service.publish is not None else None
+        if setting is not None and port is None:
             raise ConfigError(
-                f"container.services.{service.name}.health: there is no port to ask at",
+                f"container.services.{service.name}.{setting}: there is no port that it could be at",
                 hint=f"EXPOSE it in {service.dockerfile}, or set container.services.{service.name}.port",
             )
         if len(ports) > 1:
@@ -127,7 +130,7 @@ def _engine_is_here() -> bool:
 
 
 def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
-    wanted = [launch.port for launch in launches if launch.port is not None]
+    wanted = [launch.published for launch in launches if launch.published is not None]
     # Of the ports of another machine its engine knows no more than those of its containers.
     found = running.decide(launches, door.found(), ports.taken(wanted) if _engine_is_here() else {})
     if found.conflicts:

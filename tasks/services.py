@@ -28,6 +28,8 @@ class Service:
     """Build arguments of images that are loaded here, on top of the others; a push has none of them."""
     port: int | None = None
     """Where invoke.yaml says that it listens; the Dockerfile's EXPOSE counts otherwise."""
+    publish: int | None = None
+    """The port of this machine at which it is published, where that is another one."""
     budget: int | None = None
     """Bytes that its image may have."""
     health: str | None = None

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from .engine import records
 from .engine.machine import stand_in_record
-from .plan import bases, dockerfile
+from .errors import ConfigError
+from .plan import bases, dockerfile, reads
 from .plan.history import recorded
+from .plan.printable import line
 from .plan.scope import Scope
 from .plan.targets import Source, support_name
 from .services import Repository, Service, read_dockerfile
@@ -75,6 +77,7 @@ def _replacing(repository: Repository, registry: str, mirror: str | None, *, loc
 
 def _source(service: Service, repository: Repository, replacing: _Replacing) -> Source:
     text = read_dockerfile(repository, service)
+    _require_stage(service, text)
     return Source(
         service=service.name,
         target=service.target,
@@ -84,6 +87,16 @@ def _source(service: Service, repository: Repository, replacing: _Replacing) -> 
         args=service.arguments(local=replacing.local),
         bases=replacing.bases(text, service),
         text=text,
+    )
+
+
+def _require_stage(service: Service, text: str) -> None:
+    there = None if service.stage is None else reads.stage_names(text, service.args)
+    if service.stage is None or there is None or service.stage.lower() in there:
+        return
+    choices = f"choose from {', '.join(map(line, there))}" if there else "give one a name: FROM image AS name"
+    raise ConfigError(
+        f"container.services.{service.name}.target: {service.dockerfile} has no stage {service.stage!r}", hint=choices
     )
 
 

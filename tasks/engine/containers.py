@@ -69,7 +69,7 @@ class Containers:
                 memswap_limit=launch.memory,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
-                port_bindings=None if port is None else {port: (HOST, port)},
+                port_bindings=None if port is None else {port: (HOST, launch.published)},
                 log_config=_LOG,  # type: ignore[arg-type]  # the SDK takes its own words as a dict, too
             )
             config: dict[str, Any] = self._api.create_container_config(
@@ -98,7 +98,7 @@ class Containers:
                 reason = str(error.explanation or error)
                 if any(words in reason for words in _PORT_TAKEN):
                     raise ConfigError(
-                        f"{launch.service}: port {launch.port} of the engine's machine is taken",
+                        f"{launch.service}: port {launch.published} of the engine's machine is taken",
                         hint="docker ps shows which container has it; on a remote engine, look there",
                     ) from error
                 if error.is_client_error() or "OCI runtime" in reason:

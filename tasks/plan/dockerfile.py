@@ -262,10 +262,8 @@ def image_stages(text: str, stage: str | None = None) -> tuple[tuple[tuple[Instr
     None where there is no such stage.
     """
     there = stages(text)
-    wanted, end = (stage or "").lower(), len(there)
-    number = int(wanted) if re.fullmatch(r"[0-9]{1,9}", wanted) and int(wanted) < end else end - 1
-    if wanted and not wanted.isdigit():
-        number = next((index for index, one in enumerate(there) if one.name == wanted), -1)
+    wanted = (stage or "").lower()
+    number = next((index for index, one in enumerate(there) if one.name == wanted), -1) if wanted else len(there) - 1
     found: list[tuple[Instruction, ...]] = []
     below = None
     while number >= 0:

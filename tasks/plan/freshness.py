@@ -18,6 +18,16 @@ class Stored:
     """Those that it is surely there for, with commas; None where nobody asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How the images of services that are there stand to their sources."""
+
+    outdated: tuple[str, ...] = ()
+    """The services whose images a build would replace by others."""
+    unsure: tuple[str, ...] = ()
+    """Those of which only a build can tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether an image is up to date, or why it has to be built."""
@@ -73,11 +83,6 @@ def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapp
     if other:
         return Verdict(because=(other,))
     return Verdict(image=image, untagged=tuple(name for name in target.references if name not in there))
-
-
-def told(target: Target, mark: Mark, stored: Mapping[str, Stored]) -> bool:
-    """Return whether there is an image of which can be told what it is made of."""
-    return mark.inputs is not None and any(reference in stored for reference in target.references)
 
 
 def as_for(target: Target, stored: Mapping[str, Stored]) -> Mapping[str, Stored]:

@@ -108,6 +108,7 @@ SERVICE_SETTINGS = (
     Setting("args", "Build arguments, key: value.", "none", "{}"),
     Setting("local_args", "The same, only for images that are loaded here; a push has none of them.", "none", "{}"),
     Setting("port", "Where it listens.", "its stage's first EXPOSE", "8080"),
+    Setting("publish", "The port of this machine at which container-run publishes it.", "the same", "18080"),
     Setting("budget", "The size that its image is held against.", "none", "100MB"),
     Setting(
         "health",

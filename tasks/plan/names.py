@@ -6,7 +6,7 @@ invoke.yaml has the same ones.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import ConfigError
 
@@ -35,6 +35,13 @@ FOLDER = rf"(?:/(?!\.{{1,2}}(?!{_LETTER})){_LETTER}+)+"
 RESERVED = frozenset({"amd64", "arm64"})
 """Platforms that a task of their own builds every service for: no service can have their names."""
 LONGEST_SERVICE = 57  # on 80 columns Invoke's list has no room for more, and ends in a traceback
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant; None where none is near."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1)), None)
 
 
 def references(registry: str, service: str, tags: Sequence[str], suffix: str = "") -> tuple[str, ...]:
@@ -119,7 +126,7 @@ def _why_no_tag(tag: str) -> str:
 
 
 def _tag_hint(tag: str) -> str:
-    mended = re.sub(r"[^a-zA-Z0-9._-]", "-", tag).lstrip(".-")[:128]
+    mended = re.sub(r"[^a-zA-Z0-9._-]", "-", tag).strip(".-_")[:128]
     return f"for example {_shorten(mended)}" if mended else "letters, digits, '.', '_' and '-'"
 
 

@@ -26,6 +26,7 @@ from .dockerfile import (
     words_of,
 )
 from .platforms import Platform
+from .printable import line
 
 _KNOWN = frozenset(
     {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER"}
@@ -86,13 +87,18 @@ def reads(
     return Reads((".",) if whole else tuple(sources), tuple(images), whole)
 
 
+def stage_names(text: str, args: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return what a target may be, as BuildKit compares it: in small letters; None where that cannot be told."""
+    return None if _foreign(text, args) else tuple(stage.name for stage in stages(text) if stage.name)
+
+
 def _foreign(text: str, args: Mapping[str, str]) -> str:
     """Return what of a Dockerfile is not to be read here at all, or nothing."""
     if _SYNTAX.match(text) or "BUILDKIT_SYNTAX" in args:
         return "its # syntax= line hands the Dockerfile to another program"
     for one in instructions(text):
         if one.name not in _KNOWN:
-            return f"the instruction {one.name} is not known here"
+            return f"the instruction {line(one.name)} is not known here"
         if not heredocs_are_plain(one):
             return f"the heredoc in line {one.line} is not plain text"
         # BuildKit splits flags byte by byte, and arguments at any space of Unicode.
@@ -161,11 +167,13 @@ def _needed(
         seen.add(number)
         base = None if _mentions(there[number].base, unsure) else expand(there[number].base, known)
         if base is None:
-            raise LookupError(f"{there[number].base} has a variable that nothing sets")
+            raise LookupError(f"{line(there[number].base)} has a variable that nothing sets")
         outside = []
         for name, from_stage in ((base, False), *((name, True) for name in _taken_from(there[number]))):
-            if not name or _ODD_NAME.search(name):
-                raise LookupError(f"{name or there[number].base} is not the plain name of a stage or an image")
+            if not name:
+                raise LookupError("a FROM names no image")
+            if _ODD_NAME.search(name):
+                raise LookupError(f"{line(name)} is not the plain name of a stage or an image")
             # FROM sees what stands above it alone, which may bear the name of an image from outside.
             seen_from_here = there if from_stage else there[:number]
             inside = [place for place, stage in enumerate(seen_from_here) if stage.name == name.lower()]
@@ -228,7 +236,7 @@ def _mounted(instruction: Instruction) -> Reads:
         if options.get("from") or (plain and options.get("type", "bind").lower() != "bind"):
             continue
         if not plain or any(letter in flag for letter in "\"'\\"):
-            return Reads(whole=f"a mount is not plain text: {flag}")
+            return Reads(whole=f"a mount is not plain text: {line(flag)}")
         found += [value for key, value in pairs if key in {"source", "src"}] or ["."]
     return _of(found, "a bind mount")
 
@@ -236,7 +244,7 @@ def _mounted(instruction: Instruction) -> Reads:
 def _of(sources: Sequence[str], what: str) -> Reads:
     for source in sources:
         if _ODD_SOURCE.search(source):
-            return Reads(whole=f"{what} is not plain text: {source}")
+            return Reads(whole=f"{what} is not plain text: {line(source)}")
     return Reads(tuple(_relative(source) for source in sources))
 
 

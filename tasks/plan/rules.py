@@ -89,6 +89,8 @@ _SEVERITY = {
 }
 _REGISTRY = _word(names.REGISTRY, most=names.LONGEST_REGISTRY)
 _ADDRESS_PATH = _text(names.ADDRESS_PATH)
+_NOT_EMPTY: Rule = {**ANYTHING, "pattern": r"\S"}
+_PORT: Rule = {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535}
 _NUMBER: Rule = {
     **ANYTHING,
     **like(rf"(?=[0-9]{{1,{LONGEST_COUNT}}}$)0*[1-9][0-9]*"),
@@ -107,7 +109,7 @@ OF_KEY: Mapping[str, Rule] = {
     "tags": _several({**_TAGS, **ANYTHING}, _TAGS),
     "version": {**ANYTHING, **like("[a-zA-Z0-9._-]{1,127}")},  # of a tag, behind its v
     "mirror": _REGISTRY,
-    "ca": {**ANYTHING, "pattern": r"\S"},
+    "ca": _NOT_EMPTY,
     "builder": _word(r"[^\s\u0000-\u001f\u007f-\u009f-][^\s\u0000-\u001f\u007f-\u009f]*"),
     "reuse": _one_of(REUSE),
     "cache": {"anyOf": [*_several(_text(f"{caches.NONE}|{_CACHES}"), _CACHE)["anyOf"], {"const": [caches.NONE]}]},
@@ -122,7 +124,10 @@ OF_KEY: Mapping[str, Rule] = {
     "severity": _SEVERITY,
     "scan_db": _text(names.ARTIFACT),
     "folder": {**ANYTHING, "pattern": r"^(?!/)(?!(?:.*/)?\.\.(?:/|$))"},
-    "port": {**ANYTHING, **like(names.PORT), "minimum": 1, "maximum": 65535},
+    "dockerfile": _NOT_EMPTY,
+    "target": _NOT_EMPTY,
+    "port": _PORT,
+    "publish": _PORT,
     "budget": _text(_SIZE),
     "health": _ADDRESS_PATH,
     "slow": _ADDRESS_PATH,

@@ -1,6 +1,7 @@
 """Decide what a run of the images starts, what it replaces, and what is in its way."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ConfigError
@@ -12,6 +13,7 @@ RUN_LABEL = "container-tasks.run"
 HOST = "127.0.0.1"
 # Where a container must publish a port to be in the way of one on HOST.
 _OVERLAPPING = frozenset({HOST, "0.0.0.0", ""})  # noqa: S104 - compared with, not listened on
+_END = 65536  # the first number that is no port
 # What forwards a published port to a container, of whichever engine.
 _FORWARDERS = ("docker-proxy", "rootlessport", "rootlesskit")
 
@@ -24,7 +26,9 @@ class Launch:
     service: str
     image: str
     port: int | None = None
-    """Where the service listens, and where it is published on this machine."""
+    """Where the service listens."""
+    publish: int | None = None
+    """Where it is published on this machine, if not at the same port."""
     health: str | None = None
     """The path that answers 2xx when it is well; asked where the image has no check of its own."""
     memory: int | None = None
@@ -39,9 +43,14 @@ class Launch:
         return f"{self.project}-{self.service}"
 
     @property
+    def published(self) -> int | None:
+        """The port of this machine where it answers; None for one that listens nowhere."""
+        return None if self.port is None else self.publish or self.port
+
+    @property
     def url(self) -> str:
         """Where the service answers; empty for one that listens nowhere."""
-        return "" if self.port is None else f"http://{HOST}:{self.port}"
+        return "" if self.published is None else f"http://{HOST}:{self.published}"
 
     @property
     def health_url(self) -> str:
@@ -122,19 +131,21 @@ def decide(launches: Sequence[Launch], found: Sequence[Container], listening: Ma
     others = [container for container in found if container not in replaced]
     conflicts: list[Conflict] = []
     ports: dict[int, str] = {}
+    wished = [launch.published for launch in launches]
     for launch in launches:
         conflicts += (_name_taken(launch, other) for other in others if other.name == launch.name)
-        if launch.port is None:
+        port = launch.published
+        if port is None:
             continue
-        if launch.port in ports:
-            conflicts.append(_shared(launch, ports[launch.port]))
+        if port in ports:
+            conflicts.append(_shared(launch, port, ports[port], busy={*wished, *listening, *_published(found)}))
             continue
-        ports[launch.port] = launch.service
-        holders = [other for other in others if other.holds(launch.port)]
+        ports[port] = launch.service
+        holders = [other for other in others if other.holds(port)]
         if holders:
-            conflicts += (_held(launch, holder) for holder in holders)
-        elif launch.port in listening and not any(container.holds(launch.port) for container in replaced):
-            conflicts.append(_listened(launch, listening[launch.port]))
+            conflicts += (_held(launch, port, holder) for holder in holders)
+        elif port in listening and not any(container.holds(port) for container in replaced):
+            conflicts.append(_listened(launch, port, listening[port]))
     return Decision(launches=tuple(launches), replaced=replaced, conflicts=tuple(conflicts))
 
 
@@ -146,28 +157,33 @@ def _name_taken(launch: Launch, other: Container) -> Conflict:
     )
 
 
-def _shared(launch: Launch, first: str) -> Conflict:
+def _published(found: Sequence[Container]) -> Iterable[int]:
+    return (port for container in found for _, port in container.published)
+
+
+def _shared(launch: Launch, port: int, first: str, *, busy: Collection[int | None]) -> Conflict:
+    free = next(one for one in itertools.chain(range(port + 1, _END), range(1, port)) if one not in busy)
     return Conflict(
         service=launch.service,
-        what=f"port {launch.port} is the one of {first}, too",
-        way_out=f"inv container-run --services {launch.service}",
+        what=f"port {port} is the one of {first}, too",
+        way_out=f"in invoke.yaml, container.services.{launch.service}.publish: {free}",
     )
 
 
-def _held(launch: Launch, holder: Container) -> Conflict:
+def _held(launch: Launch, port: int, holder: Container) -> Conflict:
     project = launch.project
     ours = holder.runs_for(project)
     return Conflict(
         service=launch.service,
-        what=f"port {launch.port} is taken by the container {holder.name} ({holder.image})",
+        what=f"port {port} is taken by the container {holder.name} ({holder.image})",
         way_out=f"inv container-stop --services {holder.service}" if ours else f"docker stop {holder.name}",
     )
 
 
-def _listened(launch: Launch, process: Process | None) -> Conflict:
-    taken = f"port {launch.port} is taken by"
+def _listened(launch: Launch, port: int, process: Process | None) -> Conflict:
+    taken = f"port {port} is taken by"
     if process is None:
-        what, way_out = f"{taken} another program", f"sudo ss -ltnp 'sport = :{launch.port}' shows which"
+        what, way_out = f"{taken} another program", f"sudo ss -ltnp 'sport = :{port}' shows which"
     elif process.name.startswith(_FORWARDERS):
         what, way_out = f"{taken} a container of another engine ({process.name}, pid {process.pid})", "stop it there"
     else:

@@ -22,6 +22,7 @@ def show(settings: Sequence[Explained], services: Sequence[Service]) -> None:
         details += [f"arguments {', '.join(service.args)}"] if service.args else []
         details += [f"local arguments {', '.join(service.local_args)}"] if service.local_args else []
         details += [f"port {service.port}"] if service.port else []
+        details += [f"published at {service.publish}"] if service.publish else []
         details += [f"budget {style.megabytes(service.budget)}"] if service.budget else []
         details += [f"health {service.health}"] if service.health else []
         details += [f"slow {service.slow}"] if service.slow else []
@@ -51,7 +52,7 @@ def answer(settings: Sequence[Explained], services: Sequence[Service]) -> Mappin
                 "target": service.stage,
                 **{
                     key: getattr(service, key)
-                    for key in ("port", "budget", "health", "slow", "ready", "metrics", "memory")
+                    for key in ("port", "publish", "budget", "health", "slow", "ready", "metrics", "memory")
                 },
                 **{key: list(getattr(service, key)) for key in ("skip_checks", "tmpfs")},
                 **{key: sorted(getattr(service, key)) for key in ("args", "local_args", "env")},

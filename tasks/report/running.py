@@ -8,6 +8,7 @@ from typing import Any
 from colorama import Fore
 
 from ..plan.conditions import READ_ONLY, Condition, Health
+from ..plan.freshness import Ages
 from ..plan.printable import masked
 from ..plan.running import Container, Launch
 from . import grid, style
@@ -67,17 +68,21 @@ def show(launches: Sequence[Launch], conditions: Sequence[Condition]) -> None:
     grid.show(_HEADS, rows, giving=("container",), told=("url",))
 
 
-def outdated(services: Sequence[str], flags: str) -> None:
-    """Say in one line whose images are older than their sources; ``flags`` are those that a build needs, too."""
-    if services:
-        names, command = ", ".join(services), f"inv container-build --services {','.join(services)}{flags}"
-        style.say(f"{style.paint('Older than the sources', style.WARN)}: {names}. Build: {command}")
+def ages(found: Ages | None, flags: str) -> None:
+    """Say whose images are older than their sources, or may be; ``flags`` are those that a build needs, too."""
+    if found is None:
+        return
+    for what, services in (
+        ("Older than the sources", found.outdated),
+        ("Perhaps older than the sources, which only a build can tell", found.unsure),
+    ):
+        if services:
+            names, command = ", ".join(services), f"inv container-build --services {','.join(services)}{flags}"
+            style.say(f"{style.paint(what, style.WARN)}: {names}. Build: {command}")
 
 
-def answer(
-    launches: Sequence[Launch], conditions: Sequence[Condition], outdated: Sequence[str] | None = None
-) -> Mapping[str, Any]:
-    """Return each service with its address, and the outdated ones where those are known, for programs."""
+def answer(launches: Sequence[Launch], conditions: Sequence[Condition], found: Ages | None = None) -> Mapping[str, Any]:
+    """Return each service with its address, and what is old or may be, where that is known, for programs."""
     states = {condition.service: condition.health.value for condition in conditions}
     return {
         "services": [
@@ -90,7 +95,8 @@ def answer(
             }
             for launch in launches
         ],
-        "outdated": None if outdated is None else list(outdated),
+        "outdated": None if found is None else list(found.outdated),
+        "unsure": None if found is None else list(found.unsure),
     }
 
 

@@ -146,7 +146,7 @@ def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: R
     repo.write("services/No Image/Dockerfile", "FROM scratch\n")
     told = Told(repo)
     assert told.code == 2
-    told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename the folder")
+    told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename it")
     told.says("engine", "ok")
     told.says("build", "ok")
     repo.inv("container-build").fails(2, "cannot be an image's name")

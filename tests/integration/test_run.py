@@ -44,9 +44,9 @@ def add(repo: Repo, name: str, command: str, *lines: str) -> None:
     repo.write(f"services/{name}/seed", repo.seed)
 
 
-def serving(repo: Repo, name: str, health: str | None = "true") -> int:
-    """Add a service that answers on a port of its own and says goodbye, and return the port."""
-    port = free_port()
+def serving(repo: Repo, name: str, health: str | None = "true", port: int | None = None) -> int:
+    """Add a service that answers on a port, by default one of its own, and says goodbye, and return the port."""
+    port = free_port() if port is None else port
     repo.write(f"services/{name}/serve", SERVE.format(name=name, port=port))
     repo.write(f"services/{name}/answer", ANSWER.format(name=name))
     add(
@@ -193,6 +193,34 @@ def test_an_image_that_is_older_than_its_sources_runs_and_is_named_with_what_men
     assert json.loads(shop.inv("container-run", "--detach", "--json").ok().out)["outdated"] == []
 
 
+def test_an_image_of_which_only_a_build_can_tell_runs_and_is_named(shop: Repo) -> None:
+    serving(shop, "one")
+    text = (shop.root / "services/one/Dockerfile").read_text(encoding="utf-8")
+    shop.write("services/one/Dockerfile", f"{text}RUN --mount=type=cache,target=/\u00e9 true\n")
+    assert "Perhaps older" not in shop.inv("container-run", "--detach").ok().all  # it was built just now
+    assert "Perhaps older" in shop.inv("container-run", "--detach").ok().out
+    said = json.loads(shop.inv("container-run", "--detach", "--json").ok().out)
+    assert (said["outdated"], said["unsure"]) == ([], ["one"])
+
+
+def test_two_services_on_one_port_run_side_by_side_once_one_is_published_elsewhere(shop: Repo) -> None:
+    port = serving(shop, "one")
+    serving(shop, "two", port=port)
+    refused = shop.inv("container-run", "--detach").fails(2, f"two: port {port} is the one of one, too")
+    offered = int(refused.all.partition("container.services.two.publish: ")[2].split()[0])
+    shop.write("invoke.yaml", f"container:\n  services:\n    two: {{publish: {offered}}}\n")
+    table = shop.inv("container-run", "--detach").ok().out
+    assert f"http://127.0.0.1:{offered} " in table
+    assert get(f"http://127.0.0.1:{port}/") == "hello from one\n"
+    assert get(f"http://127.0.0.1:{offered}/") == "hello from two\n"
+
+
+def test_what_is_published_needs_a_port(shop: Repo) -> None:
+    add(shop, "one", "sleep 60")
+    described(shop, "publish: 18080")
+    shop.inv("container-run").fails(2, "container.services.one.publish: there is no port that it could be at", "EXPOSE it in")
+
+
 def test_a_run_goes_on_where_nobody_can_tell_what_the_images_are_made_of(shop: Repo) -> None:
     serving(shop, "one")
     shop.inv("container-build").ok()
@@ -242,7 +270,7 @@ def test_without_a_check_in_the_image_its_health_path_is_waited_for(shop: Repo) 
 def test_a_health_path_without_a_port_is_refused(shop: Repo) -> None:
     add(shop, "one", "sleep 60")
     described(shop, "health: /health")
-    shop.inv("container-run").fails(2, "container.services.one.health: there is no port to ask at", "EXPOSE it in")
+    shop.inv("container-run").fails(2, "container.services.one.health: there is no port that it could be at", "EXPOSE it in")
 
 
 def test_a_port_that_the_dockerfile_does_not_say_plainly_is_asked_of_the_image(shop: Repo) -> None:

@@ -55,6 +55,18 @@ def test_one_dockerfile_of_another_name_for_two_images(tiny: Repo) -> None:
     assert (said("web"), said("worker")) == ("web $HOME", "worker")
 
 
+def test_a_stage_that_is_not_there_is_told_with_those_that_are_before_anything_builds(tiny: Repo) -> None:
+    tiny.write("services/site/Dockerfile", f"FROM {BASE} AS Web\nFROM {BASE} AS worker\n")
+    settings(tiny, "  services:", "    site: {target: nope}")
+    for command in (("container-plan",), ("container-build", "--print"), ("container-build",), ("container-run",)):
+        said = tiny.inv(*command).fails(2, "container.services.site.target: services/site/Dockerfile has no stage")
+        assert "'nope'\nhint: choose from web, worker" in said.all
+    settings(tiny, "  services:", "    site: {target: WEB}")
+    tiny.inv("container-build").ok()
+    tiny.write("services/site/Dockerfile", f"FROM {BASE}\n")
+    tiny.inv("container-plan").fails(2, "has no stage 'WEB'", "give one a name")
+
+
 def test_an_image_on_another_image_of_the_repository(tiny: Repo) -> None:
     tiny.service("base", "RUN echo from-base > /word")
     tiny.write("services/top/Dockerfile", f"FROM {REGISTRY}/base:latest\nRUN echo on-top >> /word\n")

@@ -128,7 +128,7 @@ ENV A=b
 
 @pytest.mark.parametrize(
     ("stage", "port"),
-    [(None, 80), ("build", 1), ("Web", 80), ("worker", 80), ("quiet", None), ("0", 1), ("3", None), ("nobody", None)],
+    [(None, 80), ("build", 1), ("Web", 80), ("worker", 80), ("quiet", None), ("0", None), ("nobody", None)],
 )
 def test_the_port_is_that_of_the_stage_that_is_built_or_of_those_below_it(stage: str | None, port: int | None) -> None:
     assert dockerfile.exposed_port(STAGES, stage) == port

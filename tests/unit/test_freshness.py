@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tasks.plan.fingerprint import FINGERPRINT_LABEL, Inputs, Mark
-from tasks.plan.freshness import Stored, as_for, changed, judge, told
+from tasks.plan.freshness import Stored, as_for, changed, judge
 from tasks.plan.platforms import Platform
 from tasks.plan.targets import PROJECT_LABEL, Target
 
@@ -47,13 +47,6 @@ def test_an_image_for_more_platforms_is_as_good_as_one_for_the_targets() -> None
     assert not judge(TARGET, Mark(NOW), there, None).current
     assert judge(TARGET, Mark(NOW), as_for(TARGET, there), None).current
     assert not judge(TARGET, Mark(BEFORE), as_for(TARGET, there), None).current
-
-
-def test_what_an_image_is_made_of_is_told_where_it_is_there_and_its_build_says_what_it_reads() -> None:
-    there = {NAMES[1]: stored(NOW)}
-    assert told(TARGET, Mark(BEFORE), there)
-    assert not told(TARGET, Mark(None, always="its base is not pinned"), there)
-    assert not told(TARGET, Mark(NOW), {"r.example/b:latest": stored(NOW)})
 
 
 def test_names_of_different_images_are_not_current() -> None:

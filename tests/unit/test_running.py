@@ -11,6 +11,7 @@ from tasks.engine import ports
 from tasks.errors import ConfigError
 from tasks.plan import running
 from tasks.plan.conditions import PATIENCE, SETTLED, Condition, Exit, Health, Stand, probing
+from tasks.plan.freshness import Ages
 from tasks.plan.loglines import LONGEST, lines
 from tasks.plan.running import RUN_LABEL, Container, Launch, Process
 from tasks.plan.targets import PROJECT_LABEL, SERVICE_LABEL
@@ -107,6 +108,22 @@ def test_two_services_on_one_port_are_told_before_anything_starts() -> None:
     text = said(running.decide([AGENT, second], [], {9001: Process(1, "x")}))
     assert "agent: port 9001 is taken by x (pid 1)" in text
     assert "second: port 9001 is the one of agent, too" in text
+    assert "container.services.second.publish: 9002" in text
+
+
+def test_a_port_that_is_offered_is_nobodys() -> None:
+    second = Launch(project="shop", service="second", image="r.test/second:1", port=9001)
+    third = Launch(project="shop", service="third", image="r.test/third:1", port=9002)
+    text = said(running.decide([AGENT, second, third], [theirs("web", port=9003)], {}))
+    assert "container.services.second.publish: 9004" in text
+
+
+def test_a_service_may_be_published_at_another_port_than_its_own() -> None:
+    second = Launch(project="shop", service="second", image="r.test/second:1", port=9001, publish=9101, health="/up")
+    assert not running.decide([AGENT, second], [], {}).conflicts
+    assert (second.url, second.health_url) == ("http://127.0.0.1:9101", "http://127.0.0.1:9101/up")
+    text = said(running.decide([second], [], {9101: Process(1, "x")}))
+    assert "second: port 9101 is taken by x (pid 1)" in text
 
 
 def test_every_conflict_is_named_at_once() -> None:
@@ -315,13 +332,18 @@ def test_the_table_shows_the_address_to_ask_where_there_is_one(capsys: pytest.Ca
 
 
 def test_what_is_older_than_its_sources_is_one_line_with_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    report.outdated(["agent", "indexer"], " --tags edge")
-    said = capsys.readouterr().out
-    command = "inv container-build --services agent,indexer --tags edge"
-    assert said == f"Older than the sources: agent, indexer. Build: {command}\n"
-    report.outdated([], "")
+    report.ages(Ages(outdated=("agent", "indexer"), unsure=("site",)), " --tags edge")
+    said = capsys.readouterr().out.splitlines()
+    command = "inv container-build --services"
+    assert said == [
+        f"Older than the sources: agent, indexer. Build: {command} agent,indexer --tags edge",
+        f"Perhaps older than the sources, which only a build can tell: site. Build: {command} site --tags edge",
+    ]
+    report.ages(Ages(), "")
+    report.ages(None, "")
     assert not capsys.readouterr().out
     assert report.answer([], [])["outdated"] is None
+    assert report.answer([], [], Ages(unsure=("site",)))["unsure"] == ["site"]
 
 
 def test_a_service_that_wants_to_write_is_told_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> None:

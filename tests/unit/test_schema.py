@@ -63,7 +63,7 @@ VALUES: dict[str, list[object]] = {
         *["/srv", "..", "../up", "services/..", "services,..", "**", "services/**", " services", "services "],
         *[["services"], ["services", "shared"], ["."], [], [""], [None], ["/srv"], [".."], [" services"], ["**"], [[]]],
     ],
-    "dockerfile": ["Dockerfile", ""],
+    "dockerfile": ["Dockerfile", "", " "],
     "context": ["root", "service", "Root", "", 1, ["root"]],
     "registry": [
         *["ghcr.io/acme", "localhost", "localhost:5000", "[::1]:5000/a", "a/b", "a_b/c", 5, "", "https://a.b", "a.b/"],
@@ -166,12 +166,13 @@ VALUES: dict[str, list[object]] = {
 }
 SERVICE_VALUES: dict[str, list[object]] = {
     "folder": ["services/agent", ".", "services/../services", "/srv", "..", "services/.."],
-    "dockerfile": ["Dockerfile", ""],
+    "dockerfile": ["Dockerfile", "", " "],
     "context": ["root", "service", "folder", 0],
-    "target": ["web", 7],
+    "target": ["web", 7, "", " "],
     "args": [{}, {"A": "x"}, {"A": 7}, {"A=B": "x"}, {"": "x"}, {"A": "\0"}, {"A": None}, {"A": True}, {"A": []}, []],
     "local_args": [{"A": "x"}, {"": "x"}],
     "port": [1, 8080, 65535, "8080", "00080", "65535", 0, -1, 65536, "0", "65536", "000080", "http", "", "8080/tcp"],
+    "publish": [1, 65535, "18080", 0, 65536, "http", ""],
     "budget": ["100MB", "1 gb", " 5Kb", "0KB", 100, "100", "MB", "1.5GB", "100 MiB", "-1MB", f"{'9' * 13}KB", ""],
     "health": ["/", "/health?deep=1", "health", "", "/a b", "/é", 7],
     "slow": ["/slow?seconds=3", "slow"],

@@ -67,6 +67,22 @@ def test_a_folder_that_cannot_be_an_image_is_named(repo: Repo, name: str) -> Non
     assert caught.value.code == 2
 
 
+def test_all_folders_that_cannot_be_images_are_named_at_once(repo: Repo) -> None:
+    for name in ("Agent", "a b", "amd64"):
+        repo.write(f"services/{name}/Dockerfile", "FROM scratch")
+    with pytest.raises(ConfigError) as caught:
+        discover(repo.root)
+    assert "3 folders cannot be services:" in str(caught.value)
+    for words in ("services/'Agent' cannot be", "services/'a b' cannot be", "services/amd64: container-build-amd64"):
+        assert f"\n  {words}" in str(caught.value)
+
+
+def test_a_folder_with_any_name_is_a_service_under_another(repo: Repo) -> None:
+    repo.write("services/My App/Dockerfile", "FROM scratch")
+    found = discover(repo.root, {"services": {"my-app": {"folder": "services/My App"}}})
+    assert "services/My App" in {service.folder for service in found.services if service.name == "my-app"}
+
+
 def test_a_folder_whose_name_is_no_text_can_still_be_printed(repo: Repo) -> None:
     folder = os.fsencode(repo.root) + b"/services/\xff"
     os.mkdir(folder)  # noqa: PTH102 - a path of bytes
