@@ -218,7 +218,7 @@ def test_two_services_on_one_port_run_side_by_side_once_one_is_published_elsewhe
 def test_what_is_published_needs_a_port(shop: Repo) -> None:
     add(shop, "one", "sleep 60")
     described(shop, "publish: 18080")
-    shop.inv("container-run").fails(2, "container.services.one.publish: there is no port that it could be at", "EXPOSE it in")
+    shop.inv("container-run").fails(2, "one.publish: there is no port that it could be at", "EXPOSE it in")
 
 
 def test_a_run_goes_on_where_nobody_can_tell_what_the_images_are_made_of(shop: Repo) -> None:
@@ -270,7 +270,7 @@ def test_without_a_check_in_the_image_its_health_path_is_waited_for(shop: Repo) 
 def test_a_health_path_without_a_port_is_refused(shop: Repo) -> None:
     add(shop, "one", "sleep 60")
     described(shop, "health: /health")
-    shop.inv("container-run").fails(2, "container.services.one.health: there is no port that it could be at", "EXPOSE it in")
+    shop.inv("container-run").fails(2, "one.health: there is no port that it could be at", "EXPOSE it in")
 
 
 def test_a_port_that_the_dockerfile_does_not_say_plainly_is_asked_of_the_image(shop: Repo) -> None:
