@@ -6,10 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .engine import trivy, trust
+from .engine import moment, trivy, trust
 from .errors import ConfigError, ScanError
 from .plan import exemptions, scanning
 from .plan.indexes import digest_of
@@ -181,7 +180,7 @@ def local(names: "Mapping[str, str]", platforms: "Sequence[Platform]", settings:
         for name, reference in names.items():
             for platform in platforms:
                 subject = Subject(name=name, platform=platform, reference=reference, local=True)
-                folder = Path(stack.enter_context(TemporaryDirectory(prefix="container-tasks-")))
+                folder = stack.enter_context(moment.folder())
                 unpacked[subject] = archives.unpack(client, reference, platform, folder)
         return scanned(list(unpacked), unpacked, settings)
 
@@ -231,8 +230,8 @@ def listed(name: str, reference: str, settings: "Settings", *, local: bool) -> t
         from .engine import api, archives
 
         subject = Subject(name=name, platform=platform, reference=reference, local=True)
-        with TemporaryDirectory(prefix="container-tasks-") as folder:
-            unpacked = archives.unpack(api.client(), reference, platform, Path(folder))
+        with moment.folder() as folder:
+            unpacked = archives.unpack(api.client(), reference, platform, folder)
             return subject, sbom(subject, unpacked, settings)
     found, broken = resolved({name: reference}, (platform,), settings)
     for subject, why in broken.items():

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from ..errors import SignError, TaskError
 from ..plan.signing import PublicKey, Signing, split_reference
+from . import moment
 from .cosign import INSTALL, Cosign, patiently, refusal, said
 from .keys import check_key
 from .registry import host_of
@@ -106,9 +106,9 @@ class Signatures:
         if classic is not None:
             yield (*key, *classic)
             return
-        with TemporaryDirectory(prefix="container-tasks-") as folder:
+        with moment.folder() as folder:
             # Without services and roots of trust of its own it would ask for those of Sigstore, over the network.
-            services, roots = Path(folder, "services.json"), Path(folder, "roots.json")
+            services, roots = folder / "services.json", folder / "roots.json"
             for what, path in (("signing-config", services), ("trusted-root", roots)):
                 done = self.program.run(what, "create", "--out", path)
                 if not done.ok or not path.is_file():

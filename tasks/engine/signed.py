@@ -9,13 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import SignError
 from ..plan.signing import PublicKey, Signer, Trust
-from . import cosign
+from . import cosign, moment
 from .cosign import Cosign
 from .keys import trusted_key
 from .process import Completed
@@ -108,8 +106,8 @@ class Verifier:
             identity = ("--certificate-identity-regexp", str(self.trust.identity))
             yield (*identity, "--certificate-oidc-issuer", self.trust.issuer)
             return
-        with TemporaryDirectory(prefix="container-tasks-") as folder:
-            path = Path(folder, "key.pub")
+        with moment.folder() as folder:
+            path = folder / "key.pub"
             path.write_text(self.key.pem, encoding="ascii")
             # Signatures with a key are in no public log, so there is nothing to look for.
             yield ("--key", str(path), "--insecure-ignore-tlog=true")

@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ...errors import ConfigError, EngineError
 from ...plan import bases, download, surroundings
-from .. import api, buildx, process, trust
+from .. import api, buildx, moment, process, trust
 from . import stand_in_record
 from .check import Site
 from .findings import Finding, cannot, ok, warning
@@ -34,8 +33,7 @@ def build(site: Site) -> Iterator[Finding]:
     resolved = bases.resolve(site.bases, mirror=site.mirror, stand_ins=stand_in_record.recorded())
     tried = download.probes({base.reference: base.replacement or base.reference for base in resolved})
     nonce = f"doctor-{secrets.token_hex(8)}"
-    with TemporaryDirectory(prefix="container-tasks-") as name, _forgotten(nonce):
-        folder = Path(name)
+    with moment.folder() as folder, _forgotten(nonce):
         (folder / "Dockerfile").write_text(download.dockerfile(tried, nonce), encoding="utf-8")
         words = [*buildx.command(), "build", *buildx.of_builder(site.builder), "--progress=plain"]
         words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
