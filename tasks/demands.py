@@ -1,5 +1,6 @@
 """See that what a run needs is there, before anything builds."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ def require_platforms(plan: "Plan", settings: "Settings", engine: "Engine | None
 
     Raises ConfigError where they have none, and for a builder that is not there.
     """
-    if settings.builder is None and (len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH):
+    named = settings.builder is not None or os.environ.get("BUILDX_BUILDER")
+    if not named and (len(plan.request.platforms) == 1 or plan.request.output is Output.PUSH):
         return
     from .engine import buildx
 

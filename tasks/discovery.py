@@ -75,7 +75,12 @@ def _patterns(root: Path, section: Mapping[str, Any]) -> tuple[str, ...]:
     if not patterns:
         raise ConfigError("container.services_dir is empty", hint="for example services; or leave it out")
     for pattern in patterns:
-        inside = not pattern.startswith("/") and ".." not in pattern.split("/") and "**" not in pattern
+        if "**" in pattern:
+            raise ConfigError(
+                f"container.services_dir: {pattern!r} is of any depth",
+                hint=f"name each level: {pattern.replace('**', '*')}, or with /* behind it",
+            )
+        inside = not pattern.startswith("/") and ".." not in pattern.split("/")
         if not (pattern and pattern.isprintable() and inside):
             raise ConfigError(
                 f"container.services_dir: {pattern!r} is not a folder of this repository",

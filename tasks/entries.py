@@ -138,6 +138,6 @@ def _folders(value: object, place: str) -> tuple[str, ...]:
 def _named(entries: Mapping[str, Any] | None, place: str, use: str) -> dict[str, str]:
     found = {str(key): str(value) for key, value in (entries or {}).items()}
     for key, value in found.items():
-        if not key or "=" in key or "\0" in key + value:
+        if not key or "=" in key or "\0" in value or not key.isprintable() or " " in key:
             raise ConfigError(f"{place}: {key!r} {use}", hint="LETTERS: text")
     return found

@@ -23,6 +23,8 @@ from .plan.printable import for_runner, line, masked, spelled
 
 # The lines of a list are indented; any other comes from a value.
 _OWN_LINE = re.compile(r"\n(?!  )")
+# What is refused may have any length; its begin and its end tell which it is.
+_TOO_LONG = re.compile(r"^(.{600}).{401,}(.{200})$", re.MULTILINE)
 
 
 class TaskError(Exit):
@@ -37,6 +39,7 @@ class TaskError(Exit):
         self.reason = masked(message)
         self.hint = hint if hint is None else masked(hint)
         said = _OWN_LINE.sub(r"\\n", f"error: {message}")  # no value writes a hint of its own
+        said = _TOO_LONG.sub(r"\1…\2", said)
         text = spelled(masked(said if hint is None else f"{said}\nhint: {line(hint)}"))
         text = for_runner(text)
         super().__init__(text, self.exit_code)

@@ -81,7 +81,7 @@ class Marks:
         said = self._said(source)
         bases = {image: self._base(image, source) for image in said.reads.images}
         unknown = next((image for image, digest in bases.items() if digest is None), None)
-        always = said.reads.always or ("" if unknown is None else f"the base {unknown} is not pinned by a digest")
+        always = said.reads.always or ("" if unknown is None else self._unpinned(unknown, source))
         if always and not self.comparing:
             return Mark(None, always=always)
         files = self._read(self._service(source), said)
@@ -98,6 +98,12 @@ class Marks:
             ),
             wide=said.wide,
         )
+
+    def _unpinned(self, image: str, source: Source) -> str:
+        base = next((one for one in source.bases if one.reference == image and one.origin is Origin.OWN), None)
+        if base is None or base.replacement is None:
+            return f"the base {image} is not pinned by a digest"
+        return f"what it stands on, {image}: {self.of(self.sources[base.replacement]).always}"
 
     def _refuse_own_folder(self, service: Service, files: Mapping[str, str]) -> None:
         """Keep what the tasks write out of images; a build that reads it would also never be up to date."""

@@ -314,19 +314,27 @@ def _say_next(run: Run) -> None:
         style.say(_next_command(run))
 
 
+def _same_place(settings: "Settings") -> str:
+    """Return the flags by which a run finds the images that a build with flags has made."""
+    from shlex import quote
+
+    typed = {"registry": settings.registry, "tags": settings.tags[0]}
+    return "".join(f" --{key} {quote(text)}" for key, text in typed.items() if settings.sources[key] == f"--{key}")
+
+
 def _next_command(run: Run) -> str:
     plan, repository = run.outline, run.repository
     if plan.request.output is Output.PUSH:
         return "Next: inv container-releases shows it among the others; inv container-rollback takes it back"
-    if not plan.suffix and not run.settings.again:  # container-run has the same registry and tags, then
+    if not plan.suffix:
         chosen = [target.service for target in plan.targets]
         some = f" --services {','.join(chosen)}" if len(chosen) < len(repository.services) else ""
-        return f"Next: inv container-run{some}"
+        return f"Next: inv container-run{some}{_same_place(run.settings)}"
     first = next((service for service in repository.services if service.name == plan.targets[0].service), None)
     port = None if first is None else port_of(first, repository)
-    publish = "" if port is None else f" -p {port}:{port}"
-    foreign = f" --platform {plan.request.platforms[0]}" if plan.suffix else ""
+    publish = "" if first is None or port is None else f" -p {first.publish or port}:{port}"
     emulation = (
         "\n      which this machine runs only after inv container-setup --emulation" if _lacks_emulation(plan) else ""
     )
-    return f"Next: docker run --rm{foreign}{publish} {plan.targets[0].references[0]}{emulation}"
+    platform, image = plan.request.platforms[0], plan.targets[0].references[0]
+    return f"Next: docker run --rm --platform {platform}{publish} {image}{emulation}"

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from . import ahead, decision, pipeline
-from .engine import api, http, ports
+from .engine import api, claims, http, ports
 from .engine.containers import Containers
 from .engine.fleet import Broke, Ended, Fleet, stop
 from .engine.interrupts import Interrupts
@@ -68,7 +68,8 @@ def run(
         plan = _decide(launches, door)  # a build takes its time
     fleet, keep = Fleet(door), False
     found: Mapping[str, Any] = {"services": []}
-    with Interrupts(fleet.wake) as interrupts:
+    services = [launch.service for launch in launches]
+    with claims.claimed(settings.project, services), Interrupts(fleet.wake) as interrupts:
         report.replaced(plan.replaced)
         stop(door, [container.id for container in plan.replaced], interrupts)
         try:
@@ -132,7 +133,9 @@ def _engine_is_here() -> bool:
 def _decide(launches: Sequence["Launch"], door: Containers) -> "Decision":
     wanted = [launch.published for launch in launches if launch.published is not None]
     # Of the ports of another machine its engine knows no more than those of its containers.
-    found = running.decide(launches, door.found(), ports.taken(wanted) if _engine_is_here() else {})
+    taken = ports.taken(wanted) if _engine_is_here() else {}
+    followed = claims.elsewhere(launches[0].project, [launch.service for launch in launches])
+    found = running.decide(launches, door.found(), taken, followed=followed)
     if found.conflicts:
         raise running.refusal(found.conflicts)
     return found

@@ -1,5 +1,6 @@
 """The services of a repository, and their Dockerfiles."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,6 +131,11 @@ def read_dockerfile(repository: Repository, service: Service) -> str:
     try:
         kind = path.stat().st_mode
     except OSError as error:
+        if not os.path.lexists(path):
+            raise ConfigError(
+                f"there is no {service.dockerfile}",
+                hint=f"add it, or mend container.services.{service.name}.dockerfile",
+            ) from error
         raise ConfigError(f"{service.dockerfile} cannot be read: {error.strerror}", hint=_UNREAD) from error
     if not stat.S_ISREG(kind):
         what = "named pipe" if stat.S_ISFIFO(kind) else "folder" if stat.S_ISDIR(kind) else "special file"

@@ -114,18 +114,23 @@ def check_shape(content: object, name: str) -> None:
 
     Raises ConfigError that names the file.
     """
-    waiting, count = [content], 0
+    waiting: list[tuple[str, object]] = [("", content)]
+    count = 0
     while waiting:
-        value = waiting.pop()
+        place, value = waiting.pop()
         count += 1
         if count > MOST:
             raise ConfigError(f"{name} holds more than {MOST} values", hint="an alias may repeat too much, or itself")
         if isinstance(value, dict):
-            waiting += [*value, *value.values()]
+            waiting += [(place, key) for key in value]
+            waiting += [(f"{place}.{key}".lstrip("."), one) for key, one in value.items()]
         elif isinstance(value, list | tuple | set):
-            waiting += value
+            waiting += [(place, one) for one in value]
         elif isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
-            raise ConfigError(f"{name} holds a number of more than {_LONGEST_NUMBER} digits", hint="put it in quotes")
+            below = f" below {place}" if place else ""
+            raise ConfigError(
+                f"{name} holds a number of more than {_LONGEST_NUMBER} digits{below}", hint="put it in quotes"
+            )
 
 
 def check_variables(content: Mapping[str, Any], name: str) -> None:

@@ -84,9 +84,11 @@ def inspect(builder: str | None) -> "BuilderInspectResult":
             names = ", ".join(sorted(str(known.name) for known in docker.buildx.list()))
         except (DockerException, ValueError):
             names = ""
+        choice = f"choose from {names}" if names else "docker buildx ls shows them"
+        chosen = None if builder is not None else os.environ.get("BUILDX_BUILDER")
         raise ConfigError(
-            f"the builder {builder!r} cannot be used: {_said(error)}",
-            hint=f"choose from {names}" if names else "docker buildx ls shows them",
+            f"the builder {chosen or builder!r} cannot be used: {_said(error)}",
+            hint=f"unset BUILDX_BUILDER, or {choice}" if chosen else choice,
         ) from error
     return found  # type: ignore[return-value]  # a Builder with the fields of the result
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PREFIX = "container-tasks-"
+_PREFIX = "container-tasks-moment-"
 
 
 @contextmanager

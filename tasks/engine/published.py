@@ -7,10 +7,9 @@ certificates and what a builder says of registries, and is what pushes: whoever 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..plan.printable import masked
-from . import buildx
+from . import buildx, moment
 from .supervisor import Callbacks, Ended, Job, run_all
 
 PATIENCE = 10.0
@@ -46,8 +45,8 @@ def ask(
     )
     asked = tuple(dict.fromkeys(references))
     command = (*buildx.quick_command(), "imagetools", "inspect", *buildx.of_builder(builder), "--raw")
-    with TemporaryDirectory(prefix="container-tasks-") as folder:
-        files = {reference: Path(folder, str(number)) for number, reference in enumerate(asked)}
+    with moment.folder() as folder:
+        files = {reference: folder / str(number) for number, reference in enumerate(asked)}
         jobs = [
             Job(key=one, argv=(*command, one), stdin=b"", cwd=root, output=file, hopeless=_hopeless)
             for one, file in files.items()

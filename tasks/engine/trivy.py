@@ -7,19 +7,17 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import ScanError
 from ..plan.platforms import Platform
 from ..plan.printable import masked, stripped
 from ..plan.scanning import FOUND, MARKER, OUT_OF_SUPPORT, Scanned
-from . import cache
+from . import cache, moment
 from .machine import files, scanner
 from .supervisor import Callbacks, Ended, Job, run_all
 
@@ -128,9 +126,9 @@ def scan(targets: Mapping[str, Target], known: Database, *, bundle: Path | None,
 
     Only the main thread may call this. Raises Interrupted when a signal ends the run.
     """
-    with TemporaryDirectory(prefix="container-tasks-") as place:
+    with moment.folder() as place:
         # Trivy leaves out what has the name of its rules' file, in images too: one that nobody can have foreseen.
-        rules = Path(place) / f"{secrets.token_hex(16)}.yaml"
+        rules = place / f"{secrets.token_hex(16)}.yaml"
         rules.write_text(_SECRET_RULES, encoding="utf-8")
         asked = (
             *("--scanners", "vuln,secret,misconfig", "--image-config-scanners", "misconfig,secret"),
@@ -165,8 +163,8 @@ def sarif(report: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises ScanError when it refuses.
     """
-    with TemporaryDirectory(prefix="container-tasks-") as place:
-        written = Path(place) / "report.json"
+    with moment.folder() as place:
+        written = place / "report.json"
         written.write_text(json.dumps(report), encoding="utf-8")
         words = ("convert", "--format", "sarif", "--quiet", str(written))
         found = _run({"sarif": words}, bundle=None, seconds=_SCAN_SECONDS, limit=1)["sarif"]
@@ -203,7 +201,7 @@ def _run(
         wrote=lambda key, chunk: words.update({key: words[key] + chunk}),
         ended=ended.__setitem__,
     )
-    with _empty() as place:
+    with moment.folder() as place:
         outputs = {key: place / f"{number}.json" for number, key in enumerate(jobs)}
         folder = place / "home"
         folder.mkdir()
@@ -221,12 +219,6 @@ def _run(
         ]
         run_all(every, callbacks, limit=limit, fail_fast=False)
         return {key: _read(ended[key], words.get(key, b""), outputs[key], seconds, ends) for key in jobs}
-
-
-@contextmanager
-def _empty() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="container-tasks-") as folder:
-        yield Path(folder)
 
 
 def _environment(outer: Mapping[str, str], bundle: Path | None) -> Mapping[str, str]:

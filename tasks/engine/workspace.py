@@ -157,7 +157,7 @@ def alone_in(folder: Path, name: str, waiting: Callable[[], None]) -> Iterator[N
 @contextlib.contextmanager
 def _alone(path: Path, waiting: Callable[[], None], place: str) -> Iterator[None]:
     try:
-        let_go = _at_once(path) or _in_turn(path, waiting)
+        let_go = at_once(path) or _in_turn(path, waiting)
     except KeyboardInterrupt:
         raise Interrupted("stopped while waiting for the other run") from None
     except OSError as error:
@@ -168,7 +168,7 @@ def _alone(path: Path, waiting: Callable[[], None], place: str) -> Iterator[None
         let_go()
 
 
-def _at_once(path: Path) -> "Callable[[], object] | None":
+def at_once(path: Path) -> "Callable[[], object] | None":
     """Take a lock that is free, and return what lets it go; None where it has to be waited for, or there is no flock.
 
     It is the lock that filelock takes on Unix: loading that needs a tenth of the time of a run that builds nothing.

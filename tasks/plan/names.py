@@ -62,7 +62,7 @@ def split_list(text: str, *, source: str) -> tuple[str, ...]:
         if not item:
             raise ConfigError(f"{source}: {text!r} has an empty item", hint="separate items by single commas")
         if re.search(r"\s", item):
-            mended = ",".join(part for part in (word.strip() for word in items) if part)
+            mended = ",".join(text.replace(",", " ").split())
             raise ConfigError(f"{source}: {item!r} has white space in it", hint=f"write {mended}" if mended else absent)
     return items
 

@@ -19,7 +19,7 @@ _WORD = {"type": ["string", "integer"]}
 ANYTHING: Rule = {"type": ["string", "integer", "null"]}
 OF_LINES: Rule = {**_WORD, "pattern": "^[^\\u0000]*$"}
 """The values of ``key: value`` lines."""
-OF_NAMES: Rule = {"pattern": "^[^=\\u0000]+$"}
+OF_NAMES: Rule = {"pattern": "^[^= \\u0000-\\u001f\\u007f-\\u00a0]+$"}
 """Their keys."""
 
 

@@ -116,11 +116,17 @@ class Decision:
     conflicts: tuple[Conflict, ...]
 
 
-def decide(launches: Sequence[Launch], found: Sequence[Container], listening: Mapping[int, Process | None]) -> Decision:
+def decide(
+    launches: Sequence[Launch],
+    found: Sequence[Container],
+    listening: Mapping[int, Process | None],
+    *,
+    followed: Collection[str] = (),
+) -> Decision:
     """Sort the engine's containers into what is replaced and what is in the way.
 
     ``listening`` holds the ports of this machine that are taken, with the program that has
-    them where that is known.
+    them where that is known; ``followed`` the services that another run follows.
     """
     wanted = {launch.name: launch for launch in launches}
     replaced = tuple(
@@ -129,7 +135,8 @@ def decide(launches: Sequence[Launch], found: Sequence[Container], listening: Ma
         if container.name in wanted and container.runs_for(wanted[container.name].project)
     )
     others = [container for container in found if container not in replaced]
-    conflicts: list[Conflict] = []
+    up = {container.service for container in replaced if not container.ended}
+    conflicts = [_followed(launch) for launch in launches if launch.service in up.intersection(followed)]
     ports: dict[int, str] = {}
     wished = [launch.published for launch in launches]
     for launch in launches:
@@ -147,6 +154,14 @@ def decide(launches: Sequence[Launch], found: Sequence[Container], listening: Ma
         elif port in listening and not any(container.holds(port) for container in replaced):
             conflicts.append(_listened(launch, port, listening[port]))
     return Decision(launches=tuple(launches), replaced=replaced, conflicts=tuple(conflicts))
+
+
+def _followed(launch: Launch) -> Conflict:
+    return Conflict(
+        service=launch.service,
+        what="another container-run has started it, and follows it",
+        way_out=f"Ctrl-C there, or inv container-stop --services {launch.service}",
+    )
 
 
 def _name_taken(launch: Launch, other: Container) -> Conflict:

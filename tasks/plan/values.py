@@ -56,12 +56,12 @@ def jobs(text: str, source: str) -> int:
 
 
 def whole_number(text: str, source: str, *, hint: str) -> int:
-    """Return a number above 0 that a person wrote; ``source`` is named in errors.
+    """Return a number above 0, of at most six digits, that a person wrote; ``source`` is named in errors.
 
     Raises ConfigError for anything else.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
-        raise ConfigError(f"{source}: {text!r} is not a whole number above 0", hint=hint)
+        raise ConfigError(f"{source}: {text!r} is not a whole number from 1 to {10**LONGEST_COUNT - 1}", hint=hint)
     return int(text)
 
 

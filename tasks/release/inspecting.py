@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from .. import ports, scanning
-from ..engine import trivy
+from ..engine import moment, trivy
 from ..engine.retries import PassingError
 from ..engine.signatures import Statement
 from ..errors import PushError, ScanError
@@ -61,11 +59,11 @@ def attest(settings: "Settings", members: "Sequence[Member]", signers: "Signers"
 
     Raises ScanError where Trivy makes no list, and SignError.
     """
-    with TemporaryDirectory(prefix="container-tasks-") as folder:
+    with moment.folder() as folder:
         statements = []
         for number, (service, platform, reference) in enumerate(_images(settings, members)):
             document = scanning.sbom(Subject(name=service, platform=platform, reference=reference), None, settings)
-            path = Path(folder, f"{number}.spdx.json")
+            path = folder / f"{number}.spdx.json"
             path.write_text(json.dumps(document), encoding="utf-8")
             statements.append(Statement(reference=reference, predicate=path))
         signers.attest(statements)

@@ -401,6 +401,16 @@ def test_a_run_that_is_stopped_from_elsewhere_ends_well(shop: Repo) -> None:
     assert "one | was stopped and removed from outside" in run.text
 
 
+def test_what_a_run_follows_no_other_run_takes_from_it(shop: Repo) -> None:
+    serving(shop, "one")
+    with Run(shop) as run:
+        run.says("Ctrl-C stops all of them")
+        shop.inv("container-run", "--detach").fails(2, "one: another container-run has started it, and follows it")
+        run.process.send_signal(signal.SIGKILL)
+        run.process.wait()
+    shop.inv("container-run", "--detach").ok()
+
+
 def test_a_second_ctrl_c_kills_at_once(shop: Repo) -> None:
     add(shop, "one", "trap '' TERM; echo deaf; while :; do sleep 1; done")
     with Run(shop) as run:

@@ -72,3 +72,11 @@ def test_the_table_in_the_documentation_names_every_code(kind: type[errors.TaskE
 )
 def test_no_credential_is_shown(said: str, shown: str) -> None:
     assert str(errors.ConfigError(said)) == f"error: {shown}"
+
+
+def test_what_is_refused_is_shown_by_its_begin_and_its_end_however_long_it_is() -> None:
+    text = str(errors.ConfigError(f"tags: {'y' * 5000} is too long", hint="h"))
+    assert len(text) < 900
+    assert text.startswith("error: tags: yyy")
+    assert text.endswith("yyy is too long\nhint: h")
+    assert str(errors.ConfigError("x" * 900)) == f"error: {'x' * 900}"

@@ -61,17 +61,17 @@ def test_what_a_killed_process_left_goes_with_the_next_and_what_is_needed_stays(
 def test_only_folders_are_swept(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "precious").touch()
-    (place / "container-tasks-link").symlink_to(elsewhere)
-    (place / "container-tasks-file").touch()
+    (place / "container-tasks-moment-link").symlink_to(elsewhere)
+    (place / "container-tasks-moment-file").touch()
     with moment.folder():
         pass
     assert (elsewhere / "precious").is_file()
-    assert (place / "container-tasks-file").is_file()
+    assert (place / "container-tasks-moment-file").is_file()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder another user's")
 def test_the_folder_of_another_user_stays(place: Path) -> None:
-    other = place / "container-tasks-other"
+    other = place / "container-tasks-moment-other"
     other.mkdir()
     os.chown(other, 12345, 12345)
     with moment.folder():

@@ -2,6 +2,7 @@ import http.server
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,15 @@ def test_a_service_may_be_published_at_another_port_than_its_own() -> None:
     assert (second.url, second.health_url) == ("http://127.0.0.1:9101", "http://127.0.0.1:9101/up")
     text = said(running.decide([second], [], {9101: Process(1, "x")}))
     assert "second: port 9101 is taken by x (pid 1)" in text
+
+
+def test_what_another_run_follows_is_in_the_way_as_long_as_it_runs() -> None:
+    text = said(running.decide([AGENT, INDEXER], [ours("agent")], {}, followed=["agent", "indexer"]))
+    assert "agent: another container-run has started it, and follows it" in text
+    assert "Ctrl-C there, or inv container-stop --services agent" in text
+    assert "indexer" not in text
+    ended = replace(ours("agent"), ended=True)
+    assert not running.decide([AGENT], [ended], {}, followed=["agent"]).conflicts
 
 
 def test_every_conflict_is_named_at_once() -> None:

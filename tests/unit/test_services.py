@@ -182,6 +182,15 @@ def test_images_of_the_repository_are_no_bases_from_outside(repo: Repo) -> None:
     assert found == ("debian:13", "alpine:3", "acme/indexer")
 
 
+def test_a_dockerfile_that_is_named_and_not_there_is_told_with_the_setting(repo: Repo) -> None:
+    found = discover(repo.root, {"services": {"agent": {"dockerfile": "Nope"}}})
+    with pytest.raises(ConfigError) as caught:
+        read_dockerfile(found, found.select(["agent"], source="x")[0])
+    assert "there is no services/agent/Nope\nhint: add it, or mend container.services.agent.dockerfile" in str(
+        caught.value
+    )
+
+
 @pytest.mark.parametrize(
     ("references", "asked"),
     [
