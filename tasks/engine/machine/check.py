@@ -4,7 +4,7 @@
 ``--fix`` mends with the same functions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,6 +40,10 @@ class Site:
     builder: str | None = None
     platforms: tuple[Platform, ...] = ()
     ca: str = "auto"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each setting came from, by its key."""
+    dockerfiles: tuple[str, ...] = ()
+    """The services' Dockerfiles, as seen from the root."""
     signing: Callable[[], Signing | None] = lambda: None
     """Says how pushed images are signed; raises ConfigError where what was chosen cannot be."""
     engine: Engine | None = None

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from ...errors import TaskError
-from . import checks, prepare
+from ...plan.commands import quoted
+from . import checks, mending, prepare
 from .check import Check, Need, Site
 from .findings import BAD, Finding, Say, State, cannot, refused, warning
 
@@ -70,7 +71,7 @@ def _round(site: Site, *, fix: bool, say: Say) -> Iterator[tuple[Check, Finding]
     if unseen:
         lack = " and ".join(need for need in Need if need not in site.there)
         told = f"without {lack}: {', '.join(dict.fromkeys(check.subject for check in unseen))}"
-        finding = warning("not looked at", told, way_out="mend that, then again: inv container-doctor")
+        finding = warning("not looked at", told, way_out="inv container-doctor")
         say(finding)
         yield checks.ENGINE, finding
 
@@ -79,9 +80,10 @@ def _looked(check: Check, site: Site) -> Sequence[Finding]:
     try:
         return tuple(check.look(site))
     except TaskError as error:
-        return (refused(check.subject, error),)
+        return (refused(check.subject, error, way_out=mending.of_error(error, site.root)),)
     except OSError as error:
-        return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out="ls -la"),)
+        way_out = f"ls -ld {quoted(error.filename or site.root)}"
+        return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out=way_out),)
     except json.JSONDecodeError as error:
         return (cannot(check.subject, f"an answer is no JSON: {error}", way_out="inv container-setup"),)
 
@@ -101,7 +103,7 @@ def _told(
         try:
             check.mend(site, hear)
         except TaskError as error:
-            hear(refused(check.subject, error))
+            hear(refused(check.subject, error, way_out=mending.of_error(error, site.root)))
         if any(finding.state is State.CANNOT for finding in said):
             found = said
         else:

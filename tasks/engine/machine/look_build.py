@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 from ...errors import ConfigError, EngineError
 from ...plan import bases, download, surroundings
-from .. import api, buildx, process, trust
-from . import stand_in_record
+from ...plan.commands import edit
+from .. import api, buildx, client_file, process, trust
+from . import mending, stand_in_record
 from .check import Site
-from .findings import Finding, cannot, ok, warning
+from .findings import Finding, cannot, ok, refused, warning
 
 _SECONDS = 180.0  # a base may have to be pulled first
 
@@ -23,7 +24,7 @@ def authorities(site: Site) -> Iterator[Finding]:
     try:
         bundle = trust.bundle(site.ca, site.root)
     except ConfigError as error:
-        yield cannot("ca", error.reason, way_out=error.hint or "mend container.ca")
+        yield refused("ca", error, way_out=mending.trusted(site))
         return
     told = "builds are given no authorities" if bundle is None else f"builds trust what is in {bundle}"
     yield ok("ca", f"{told} (container.ca: {site.ca})")
@@ -48,7 +49,7 @@ def build(site: Site) -> Iterator[Finding]:
         for probe in tried:
             place = folder / "out" / nonce / probe.language
             code, said = ((place / part).read_text(encoding="utf-8", errors="replace") for part in ("code", "said"))
-            yield _told(download.result(probe.language, code, said))
+            yield _told(download.result(probe.language, code, said), probe, site)
 
 
 def _way_out(site: Site) -> str:
@@ -79,8 +80,24 @@ def _secret(site: Site, folder: Path) -> list[str]:
     return ["--secret", f"id=ca,src={folder / 'ca.pem'}"]
 
 
-def _told(found: download.Result) -> Finding:
+def _told(found: download.Result, probe: download.Probe, site: Site) -> Finding:
     if not found.fault:
         return ok("downloads", f"{found.language} fetches inside a build")
     told = f"{found.language} cannot fetch inside a build: {found.fault}"
-    return warning("downloads", told, way_out=found.hint)
+    if found.hint:
+        told += f" ({found.hint})"
+    return warning("downloads", told, way_out=mend_of(found, probe, site))
+
+
+def mend_of(found: download.Result, probe: download.Probe, site: Site) -> str:
+    """Return the command for a download that failed: by what stands between it and where it fetches from."""
+    match found.cause:
+        case download.Cause.TRUST:
+            return mending.trusted(site)
+        case download.Cause.PROXY if client_file.content().get("proxies"):
+            place = client_file.path()
+            return edit(place, mending.line_of(place, r'.*"proxies"'))
+        case download.Cause.OTHER:
+            return f"docker run --rm -it {probe.image} sh"
+        case _:
+            return "inv container-doctor"
