@@ -22,6 +22,7 @@ class Need(StrEnum):
 
     ENGINE = "an engine"
     BUILDX = "buildx"
+    CLIENT = "a docker client that the engine understands"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Site:
     """The engine that answers, once it was found."""
     buildx: bool = True
     """Whether docker has a buildx that can what builds need, as far as is known."""
+    understood: bool = True
+    """Whether docker's client and the engine speak with each other, as far as is known."""
     client_is_new: bool = False
     """Whether docker or buildx had to be put there."""
     refused: "Future[str | None] | None" = None
@@ -58,7 +61,7 @@ class Site:
     @property
     def there(self) -> frozenset[Need]:
         """What there is of all that checks may need."""
-        found = {Need.ENGINE: self.engine is not None, Need.BUILDX: self.buildx}
+        found = {Need.ENGINE: self.engine is not None, Need.BUILDX: self.buildx, Need.CLIENT: self.understood}
         return frozenset(need for need, is_there in found.items() if is_there)
 
 

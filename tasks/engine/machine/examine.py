@@ -61,13 +61,14 @@ def _once(say: Say) -> Say:
 
 def _round(site: Site, *, fix: bool, say: Say) -> Iterator[tuple[Check, Finding]]:
     for check in checks.BEFORE:
-        yield from _told(check, _looked(check, site), site, fix=fix, say=say)
+        if check.needs <= site.there:
+            yield from _told(check, _looked(check, site), site, fix=fix, say=say)
     open_to_look = [check for check in checks.AFTER if check.needs <= site.there]
     with ThreadPoolExecutor(max_workers=len(open_to_look)) as pool:
         looks: list[Future[Sequence[Finding]]] = [pool.submit(_looked, check, site) for check in open_to_look]
         for check, look in zip(open_to_look, looks, strict=True):
             yield from _told(check, look.result(), site, fix=fix, say=say)
-    unseen = [check for check in checks.AFTER if not check.needs <= site.there]
+    unseen = [check for check in (*checks.BEFORE, *checks.AFTER) if not check.needs <= site.there]
     if unseen:
         lack = " and ".join(need for need in Need if need not in site.there)
         told = f"without {lack}: {', '.join(dict.fromkeys(check.subject for check in unseen))}"

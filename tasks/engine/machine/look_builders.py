@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import buildx, process
@@ -27,7 +27,7 @@ def builders(site: Site) -> Iterator[Finding]:
     name = chosen(site)
     if name is None and not any("Current" in one for one in known.values()):
         name = buildx.inspect(None).name
-    yield from told_of_builders(tuple(known.values()), name, os.environ.get("BUILDX_BUILDER"), site)
+    yield from told_of_builders(tuple(known.values()), name, os.environ.get("BUILDX_BUILDER"), site, ended())
 
 
 def chosen(site: Site) -> str | None:
@@ -36,9 +36,16 @@ def chosen(site: Site) -> str | None:
 
 
 def told_of_builders(
-    known: Sequence[Mapping[str, Any]], name: str | None, from_environment: str | None, site: Site
+    known: Sequence[Mapping[str, Any]],
+    name: str | None,
+    from_environment: str | None,
+    site: Site,
+    asleep: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Say how the builders stand that buildx lists; pure."""
+    """Say how the builders stand that buildx lists.
+
+    ``asleep`` are those of a set-up that a set-up starts again: they have a line of their own where no build uses them.
+    """
     names = [str(one.get("Name")) for one in known]
     if name is not None and name not in names:
         told = f"there is no builder {name}; choose from {', '.join(names)}"
@@ -50,8 +57,9 @@ def told_of_builders(
         if not fault:
             yield _described(told, one, from_environment, site) if used else ok("builder", f"{told}: {_platforms(one)}")
         elif used:
-            yield cannot("builder", f"{told}: {fault}", way_out=f"docker buildx inspect --bootstrap {called}")
-        else:
+            start = "inv container-setup" if called in asleep else f"docker buildx inspect --bootstrap {called}"
+            yield cannot("builder", f"{told}: {fault}", way_out=start)
+        elif called not in asleep:
             yield warning("builder", f"{told}: {fault}", way_out=f"docker buildx rm {called}")
 
 
@@ -89,15 +97,20 @@ def _platforms(one: Mapping[str, Any]) -> str:
     return ", ".join(found) or f"{nodes[0].get('Status') or 'off'}; it starts when it is used" if nodes else "no node"
 
 
+def ended() -> tuple[str, ...]:
+    """Return the stand-alone builders whose BuildKit does not run."""
+    return tuple(name for name in buildkitd.names() if not processes.find(buildkitd.mark(name)))
+
+
 def release(site: Site) -> Iterator[Finding]:
     """Say whether the BuildKit of each stand-alone builder runs, and which builder releases have."""
-    ended = [name for name in buildkitd.names() if not processes.find(buildkitd.mark(name))]
-    for name in ended:
+    off = ended()
+    for name in off:
         yield warning("release builder", f"the BuildKit of {name} does not run", way_out="inv container-setup")
-    there = [name for name in release_builder.existing(site.project) if name not in ended]
+    there = [name for name in release_builder.existing(site.project) if name not in off]
     if there:
         yield ok("release builder", ", ".join(there))
-    elif not ended:
+    elif not off:
         yield ok("release builder", "none; to push by digest: inv container-setup --release-builder")
 
 
