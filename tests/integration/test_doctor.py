@@ -91,7 +91,9 @@ def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo,
             check=False,
         )
     assert done.returncode == 3
-    assert "Permission denied; sudo usermod -aG docker $USER" in done.stdout, done.stdout + done.stderr
+    way_out = "sudo usermod -aG docker $USER && newgrp docker"
+    assert f"Permission denied; {way_out}\n" in done.stdout, done.stdout + done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("cannot")] == ["engine"]
 
 
 def test_a_context_that_is_not_there_is_named(repo: Repo, well: Told) -> None:
@@ -102,11 +104,13 @@ def test_a_context_that_is_not_there_is_named(repo: Repo, well: Told) -> None:
 
 
 def test_a_damaged_file_of_the_docker_client_is_named(repo: Repo, config: Path) -> None:
+    usual = Told(repo, env=with_file(config))
     (config / "config.json").write_text("{", encoding="utf-8")
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     assert told.code == 3
     told.says("context", "cannot", "config.json is damaged", "mv ")
     assert len([one for one in told.findings if "is damaged" in one["text"]]) == 1
+    told.only(usual, "context", unseen=True)
 
 
 def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: Repo, well: Told) -> None:
@@ -168,6 +172,7 @@ def test_a_buildx_that_lacks_something_is_told_by_its_name(repo: Repo, config: P
 
 
 def test_a_docker_without_buildx_is_told_and_what_could_not_be_looked_at(repo: Repo, config: Path) -> None:
+    usual = Told(repo, env={"DOCKER_CONFIG": str(config)})
     (config / "cli-plugins/docker-buildx").unlink()
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     if ("buildx", "cannot") not in told.bad():
@@ -175,14 +180,16 @@ def test_a_docker_without_buildx_is_told_and_what_could_not_be_looked_at(repo: R
     assert told.code == 3
     told.says("buildx", "cannot", "no such plugin", "inv container-setup")
     told.says("not looked at", "warning", "without buildx", "builder", "build")
+    told.only(usual, "buildx", unseen=True)
 
 
-def test_without_docker_on_path_that_is_said(repo: Repo, tmp_path: Path) -> None:
+def test_without_docker_on_path_that_is_said(repo: Repo, tmp_path: Path, well: Told) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(str(shutil.which("git")))
     told = Told(repo, env={"PATH": str(tmp_path / "bin")})
     assert told.code == 3
     told.says("docker", "cannot", "not on PATH", "inv container-setup")
+    told.only(well, "docker", unseen=True)
 
 
 @pytest.mark.parametrize("plugin", ["packaged", "latest"])
@@ -216,6 +223,7 @@ def test_a_builder_that_does_not_answer_is_told(repo: Repo, tmp_path: Path) -> N
 
 
 def test_a_small_disk_is_warned_of(repo: Repo, tmp_path: Path) -> None:
+    usual = Told(repo, env={"XDG_CACHE_HOME": str(tmp_path / "large")})
     place = tmp_path / "small"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False).returncode != 0:
@@ -223,6 +231,7 @@ def test_a_small_disk_is_warned_of(repo: Repo, tmp_path: Path) -> None:
     try:
         told = Told(repo, env={"XDG_CACHE_HOME": str(place)})
         told.says("disk", "warning", "0 GB free for the cache", str(place))
+        told.only(usual, "disk")
     finally:
         subprocess.run(["umount", place], check=True)
 
@@ -301,11 +310,12 @@ def test_a_registry_that_does_not_answer_is_a_warning_for_builds_do_without(repo
 
 
 def test_a_registry_that_lets_nobody_in_is_told_with_who_was_asked_for_the_login(
-    repo: Repo, locked: str, config: Path
+    repo: Repo, locked: str, registry: str, config: Path
 ) -> None:
     env = with_file(config, auths={locked: {"auth": "dXNlcjpwbGFudGVk"}})
     told = Told(repo, env={**env, "DOCKER_REGISTRY": f"{locked}/x"})
     told.says("registry", "warning", f"docker login {locked}", f"its entry in {config}/config.json")
+    told.only(Told(repo, env={**env, "DOCKER_REGISTRY": f"{registry}/x"}), "registry")
     assert "dXNlcjpwbGFudGVk" not in told.text
     assert "planted" not in told.text
 
@@ -494,9 +504,10 @@ def test_containers_that_run_are_left_alone(repo: Repo) -> None:
         ("PYTHON_ON_WHALES_DEBUG", "1"),
     ],
 )
-def test_what_changes_a_result_is_told_with_what_takes_it_away(repo: Repo, name: str, value: str) -> None:
+def test_what_changes_a_result_is_told_with_what_takes_it_away(repo: Repo, name: str, value: str, well: Told) -> None:
     told = Told(repo, env={name: value})
     told.says("environment", "warning", f"{name} is set", f"unset {name}")
+    told.only(well, "environment", *(["builder", "build"] if name == "BUILDX_CONFIG" else []))
 
 
 def test_an_address_of_an_engine_in_the_environment_is_told(repo: Repo, well: Told) -> None:
