@@ -57,3 +57,8 @@ def quoted(path: object) -> str:
 def edit(path: object, line: int | None = None) -> str:
     """Return what opens a file in a person's own editor, at a line where one is known."""
     return "${EDITOR:-vi} " + (f"+{line} " if line else "") + quoted(path)
+
+
+def tail(log: object) -> str:
+    """Return what shows the last words of a log."""
+    return f"tail -n 40 {quoted(log)}"

@@ -35,7 +35,11 @@ from tasks.plan.platforms import Platform
 from tests.support import ROOT
 
 MACHINE = ROOT / "tasks/engine/machine"
-LOOKS = sorted([*MACHINE.glob("look_*.py"), *(MACHINE / f"{name}.py" for name in ("examine", "scanner", "signing"))])
+LOOKS = sorted(
+    file
+    for pattern in ("look_*.py", "mend_*.py", "examine.py", "scanner.py", "signing.py")
+    for file in MACHINE.glob(pattern)
+)
 SOURCES = ("INVOKE_CONTAINER_{}", "container.{} in invoke.yaml", "container.{} in ~/.invoke.yaml", "default")
 KEYS = ("mirror", "registry", "ca", "builder", "sign", "sign_key")
 

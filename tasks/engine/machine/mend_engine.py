@@ -9,7 +9,7 @@ from ...errors import EngineError
 from ...plan.commands import edit, quoted
 from .. import cache
 from . import choice, disk, mending, packages, plugin, private, processes, reach, records
-from .findings import Finding, Say, State, cannot, changed, doing, ok, warning
+from .findings import Finding, Say, State, cannot, changed, doing, ok, told, warning
 
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
 _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -25,13 +25,13 @@ def look(found: reach.Engine) -> Iterator[Finding]:
         case choice.Use():
             yield _described(found)
         case _ if ours is not None and ours.socket is not None:
-            told = f"none answers at {found.endpoint}; the private one does at {ours.socket}"
-            yield cannot("engine", told, way_out=_export(ours.socket))
+            text = f"none answers at {found.endpoint}; the private one does at {ours.socket}"
+            yield cannot("engine", text, way_out=_export(ours.socket))
         case choice.Refuse(reason=reason, way_out=way_out):
             yield cannot("engine", reason, way_out=way_out)
         case choice.Start():
-            told = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
-            yield cannot("engine", told, way_out="inv container-setup")
+            text = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
+            yield cannot("engine", text, way_out="inv container-setup")
 
 
 def engine(say: Say) -> reach.Engine:
@@ -86,7 +86,8 @@ def _started(socket: Path, say: Say) -> reach.Engine:
     try:
         records.release(place)
     except EngineError as error:  # the engine is well; what is left only takes room
-        say(warning("engine", f"what those steps kept stays on the disk: {error.reason}", way_out=str(error.hint)))
+        text, way_out = told(error, "inv container-setup")
+        say(warning("engine", f"what those steps kept stays on the disk: {text}", way_out=way_out))
     return started
 
 
@@ -168,11 +169,11 @@ def store(found: reach.Engine) -> Finding:
     """Say what the image store of an engine can."""
     if found.containerd_store:
         return ok("store", "containerd's: it holds several platforms of an image")
-    told = f"the older one: it holds one platform an image; {_STORE} in the engine's {_DAEMON.name} has it change"
+    text = f"the older one: it holds one platform an image; {_STORE} in the engine's {_DAEMON.name} has it change"
     if _DAEMON.exists():
-        return warning("store", told, way_out=mending.as_root(edit(_DAEMON)))
+        return warning("store", text, way_out=mending.as_root(edit(_DAEMON)))
     switch = f"echo '{{{_STORE}}}' | {mending.as_root(f'tee {_DAEMON}')}"
-    return warning("store", told, way_out=f"{switch} && {mending.as_root('systemctl restart docker')}")
+    return warning("store", text, way_out=f"{switch} && {mending.as_root('systemctl restart docker')}")
 
 
 def _export(socket: Path) -> str:
