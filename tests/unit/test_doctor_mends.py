@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 import os
 import re
 import shlex
@@ -303,3 +304,15 @@ def test_a_path_stands_as_a_shell_takes_it() -> None:
     assert edit("a b", 3) == "${EDITOR:-vi} +3 'a b'"
     assert edit("~/.invoke.yaml") == "${EDITOR:-vi} ~/.invoke.yaml"
     assert quoted("~/a b") == "~/'a b'"
+
+
+def test_what_names_a_proxy_to_builds_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "a folder"))
+    shell = {"HTTPS_PROXY": "http://proxy:1", "http_proxy": "http://proxy:2"}
+    way_out = look_checkout.unheard(tuple(shell)).way_out
+    assert way_out is not None
+    subprocess.run(["bash", "-c", way_out], check=True, env={**os.environ, **shell})
+    content = json.loads((tmp_path / "a folder/config.json").read_text(encoding="utf-8"))
+    assert content["proxies"]["default"] == {"httpsProxy": "http://proxy:1", "httpProxy": "http://proxy:2"}
+    assert surroundings.unheard_proxies(shell, content) == ()
+    assert look_checkout.unheard(tuple(shell)).way_out == edit(tmp_path / "a folder/config.json", 1)
