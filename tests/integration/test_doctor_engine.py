@@ -112,6 +112,16 @@ def test_an_engine_whose_disk_is_small_is_told(repo: Repo, dockerd: Path, usual:
     told.only(usual, "disk")
 
 
+def test_a_second_look_leaves_no_more_with_the_engine_than_the_first(repo: Repo, dockerd: Path) -> None:
+    with engines.own(dockerd) as place:
+        env = {"DOCKER_HOST": place}
+        kept = []
+        for _ in range(2):
+            Told(repo, env=env).says("build", "ok")
+            kept.append(docker("buildx", "du", "--verbose", env=env).count("ID:"))
+    assert kept[0] == kept[1]
+
+
 def in_a_register(repo: Repo, flags: str) -> Told:
     """Look in a user namespace, whose register of emulators is its own: the machine's stays as it is."""
     foreign = emulation.foreign()

@@ -4,14 +4,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...errors import ConfigError, EngineError
 from ...plan import bases, download, surroundings
 from ...plan.commands import edit
-from .. import api, buildx, client_file, process, trust
+from .. import api, buildx, cache, client_file, process, trust
 from . import mending, stand_in_record
 from .check import Site
 from .findings import Finding, cannot, ok, refused, warning
@@ -35,8 +35,7 @@ def build(site: Site) -> Iterator[Finding]:
     resolved = bases.resolve(site.bases, mirror=site.mirror, stand_ins=stand_in_record.recorded())
     tried = download.probes({base.reference: base.replacement or base.reference for base in resolved})
     nonce = f"doctor-{secrets.token_hex(8)}"
-    with TemporaryDirectory(prefix="container-tasks-") as name, _forgotten(nonce):
-        folder = Path(name)
+    with _folder() as folder, _forgotten(nonce):
         (folder / "Dockerfile").write_text(download.dockerfile(tried, nonce), encoding="utf-8")
         words = [*buildx.command(), "build", *buildx.of_builder(site.builder), "--progress=plain"]
         words += ["--output", f"type=local,dest={folder / 'out'}", *_secret(site, folder), str(folder)]
@@ -50,6 +49,24 @@ def build(site: Site) -> Iterator[Finding]:
             place = folder / "out" / nonce / probe.language
             code, said = ((place / part).read_text(encoding="utf-8", errors="replace") for part in ("code", "said"))
             yield _told(download.result(probe.language, code, said), probe, site)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield an empty folder, the same each time where that can be: an engine keeps a record of each."""
+    from filelock import FileLock
+
+    place = cache.home() / "doctor"
+    with ExitStack() as held:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(place.with_suffix(".lock")).acquire(timeout=0))
+            shutil.rmtree(place)
+            place.mkdir()
+            held.callback(shutil.rmtree, place, ignore_errors=True)
+        except OSError:  # another doctor builds there, or nobody may
+            place = Path(held.enter_context(TemporaryDirectory(prefix="container-tasks-")))
+        yield place
 
 
 def _way_out(site: Site) -> str:
