@@ -68,24 +68,28 @@ def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
 def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     """Return what there is to look at, and what is wrong with the settings: the rest is looked at all the same."""
     from . import settings, signers, sources
+    from .engine.machine import mending
     from .engine.machine.check import Site
     from .engine.machine.findings import refused, warning
     from .errors import ConfigError
+    from .plan.commands import edit, quoted
 
     root = repository.root
     if repository.refused is not None:
-        return Site(project="", root=root), [refused("settings", repository.refused)]
+        return Site(project="", root=root), [
+            refused("settings", repository.refused, way_out=mending.of_error(repository.refused, root))
+        ]
     try:
         project = settings.project_of(c, repository)
         if not repository.services:
-            way_out = f"add {repository.folders[0]}/<name>/Dockerfile"
-            return Site(project=project, root=root), [
-                warning("settings", "there is no service to build", way_out=way_out)
-            ]
+            above = repository.folders[0].partition("*")[0].strip("/") or "."
+            told = f"there is no service to build: {above}/<name>/Dockerfile makes one"
+            way_out = f"mkdir -p {quoted(f'{above}/app')} && {edit(f'{above}/app/Dockerfile')}"
+            return Site(project=project, root=root), [warning("settings", told, way_out=way_out)]
         decided = settings.load(c, repository, {})
         bases = sources.outside(repository, registry=decided.registry)
     except ConfigError as error:
-        return Site(project="", root=root), [refused("settings", error)]
+        return Site(project="", root=root), [refused("settings", error, way_out=mending.of_error(error, root))]
     site = Site(
         project=project,
         root=root,
@@ -96,6 +100,8 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
         builder=decided.builder,
         platforms=decided.platforms,
         ca=decided.ca,
+        sources=decided.sources,
+        dockerfiles=tuple(service.dockerfile for service in decided.services),
         signing=lambda: signers.signing(decided),
     )
     return site, []

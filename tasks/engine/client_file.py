@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _read(place: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise EngineError(
             f"the docker client's file {place} cannot be read: {error.strerror}",
-            hint=f"make it yours: ls -ld {place} shows whose it is; DOCKER_CONFIG names another folder",
+            hint=f'sudo chown -R "$USER" {shlex.quote(str(place.parent))}',
         ) from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise _damaged(place, str(error)) from error
@@ -102,7 +103,7 @@ def _read(place: Path) -> Mapping[str, Any]:
 def _damaged(place: Path, why: str) -> EngineError:
     return EngineError(
         f"the docker client's file {place} is damaged: {why}",
-        hint=f"mend it, or begin a new one: mv {place} {place}.old; then docker login where it was needed",
+        hint=shlex.join(["mv", str(place), f"{place}.old"]),
     )
 
 
@@ -112,7 +113,7 @@ def _require_context(name: str, source: str) -> None:
 
     known = [context.Name for context in ContextAPI.contexts()]
     if name not in known:
-        choose = f"docker context use {known[0]}; docker context ls shows {', '.join(known)}"
+        choose = f"docker context use {shlex.quote(known[0])} && docker context ls"
         raise EngineError(
             f"{source}: there is no context {name!r}",
             hint=f"unset {source}" if source in os.environ else choose,

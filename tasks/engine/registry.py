@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from requests import Response
 
 TIMEOUT = 10.0  # seconds
-_HUB = "registry-1.docker.io"
+HUB = "registry-1.docker.io"
 
 
 def host_of(registry: str) -> str:
     """Return the host that a registry with its path is asked at; a bare path is Docker Hub's."""
     first = registry.partition("/")[0]
     if first == "docker.io" or not ("." in first or ":" in first or first == "localhost"):
-        return _HUB
+        return HUB
     return first
 
 

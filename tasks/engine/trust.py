@@ -8,7 +8,7 @@ from ..errors import ConfigError
 # BuildKit refuses larger secrets (solver/llbsolver: 500 KiB).
 LARGEST_SECRET = 500 * 1024
 # Where OpenSSL, curl and Python are told of a bundle, and where the distributions keep theirs.
-_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 _PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
@@ -25,7 +25,7 @@ def bundle(choice: str, root: Path) -> Path | None:
     if choice == "none":
         return None
     if choice == "auto":
-        named = (os.environ[variable] for variable in _VARIABLES if os.environ.get(variable))
+        named = (os.environ[variable] for variable in VARIABLES if os.environ.get(variable))
         path = next((Path(place) for place in (*named, *_PLACES) if Path(place).is_file()), None)
         if path is None:
             return None

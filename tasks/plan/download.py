@@ -1,12 +1,15 @@
 """The tiny build that proves whether builds here get out: which downloads it tries, and what came of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import PurePosixPath
 
 from .bases import repository_of
-from .failures import Kind, diagnose
+from .failures import Kind, diagnose, untrusted
 
+_PROXY = re.compile("proxy", re.IGNORECASE)
 CA = "/etc/ssl/certs/ca-certificates.crt"
 # What each language's own tool fetches from where its packages come from: a few kilobytes, with its own TLS.
 _PROBES: Mapping[str, str] = {
@@ -25,6 +28,15 @@ class Probe:
     image: str
 
 
+class Cause(StrEnum):
+    """What keeps a download from its place."""
+
+    TRUST = "an authority that the step does not trust"
+    PROXY = "a proxy"
+    NETWORK = "the network"
+    OTHER = "something of the step's own"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a download came to."""
@@ -32,6 +44,7 @@ class Result:
     language: str
     fault: str = ""
     hint: str = ""
+    cause: Cause | None = None
 
 
 def probes(images: Mapping[str, str]) -> tuple[Probe, ...]:
@@ -70,5 +83,7 @@ def result(language: str, code: str, said: str) -> Result:
     lines = [line for line in said.splitlines() if line.strip()]
     failure = diagnose(step=f"[{language}] RUN", error="", lines=lines[-20:])
     last = lines[-1].strip() if lines else f"exit code {code.strip()}"
-    hint = failure.hint if failure.kind is Kind.DOWNLOAD else "the same in a container: docker run"
-    return Result(language, last, hint)
+    if failure.kind is not Kind.DOWNLOAD:
+        return Result(language, last, cause=Cause.OTHER)
+    cause = Cause.PROXY if _PROXY.search(said) else Cause.NETWORK
+    return Result(language, last, failure.hint, Cause.TRUST if untrusted("\n".join(lines)) else cause)

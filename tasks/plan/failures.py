@@ -153,8 +153,13 @@ _HINTS = {
 }
 
 
+def untrusted(text: str) -> bool:
+    """Whether these words complain of a certificate."""
+    return _CERTIFICATE.search(text) is not None
+
+
 def _hint(kind: Kind, text: str) -> str:
-    if kind is Kind.DOWNLOAD and _CERTIFICATE.search(text):
+    if kind is Kind.DOWNLOAD and untrusted(text):
         return "the step does not trust what this network answers with: mount the secret id=ca, or set container.ca"
     if kind is Kind.PUSH and _REFUSED.search(text):
         return "docker login to that registry, with the right to push"

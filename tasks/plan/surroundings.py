@@ -8,7 +8,7 @@ from .printable import masked
 
 _EPOCH = "SOURCE_DATE_EPOCH"
 # Variables that change what comes out, or whether anything does, and how.
-_DECIDES: Mapping[str, str] = {
+DECIDES: Mapping[str, str] = {
     "BUILDX_BUILDER": "builds go to the builder {value}, unless one is set",
     "BUILDX_CONFIG": "buildx keeps its builders in {value}",
     "COSIGN_REPOSITORY": "signatures are kept in {value}, and looked for there: who verifies has to know",
@@ -58,7 +58,7 @@ class Influence:
 
 def influences(environment: Mapping[str, str], files: Collection[str]) -> tuple[Influence, ...]:
     """Return what is set in an environment and lies at a root that decides a build, or seems to."""
-    found = [_deciding(name, value) for name in _DECIDES if (value := environment.get(name))]
+    found = [_deciding(name, value) for name in DECIDES if (value := environment.get(name))]
     seeming = "docker buildx bake heeds it, builds here do not"
     found += [Influence(name, seeming, decides=False) for name in sorted(_IGNORED) if environment.get(name)]
     found += [Influence(name, seeming, decides=False, file=True) for name in OVERRIDES if name in files]
@@ -69,7 +69,7 @@ def _deciding(name: str, value: str) -> Influence:
     told = masked(value)
     if name == _EPOCH and not _SECONDS.fullmatch(value):
         return Influence(name, f"{told!r} is no number of seconds, and no build takes it", decides=True, stops=True)
-    return Influence(name, _DECIDES[name].format(value=told), decides=True)
+    return Influence(name, DECIDES[name].format(value=told), decides=True)
 
 
 def unheard_proxies(environment: Mapping[str, str], client: Mapping[str, object]) -> tuple[str, ...]:

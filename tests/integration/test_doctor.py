@@ -1,6 +1,5 @@
 """container-doctor: each check, with exactly that broken."""
 
-import json
 import os
 import re
 import shutil
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,64 +16,29 @@ from pathlib import Path
 
 import pytest
 
+from tests.doctors import Told, fill, plugins, sound, with_file
 from tests.support import Repo, docker, environment, free_port
 
 pytestmark = pytest.mark.docker
 
 
-class Told:
-    """What a doctor's run found."""
-
-    def __init__(self, repo: Repo, *words: str, env: Mapping[str, str] | None = None) -> None:
-        """Run it."""
-        done = repo.inv("container-doctor", "--json", *words, env=env)
-        assert "Traceback" not in done.all, done.all
-        self.code, self.text = done.code, done.all
-        self.findings = json.loads(done.out)["findings"]
-
-    def of(self, subject: str) -> list[tuple[str, str, str]]:
-        """Return the state, the text and the way out of each finding about a subject."""
-        return [(one["state"], one["text"], one["way_out"] or "") for one in self.findings if one["subject"] == subject]
-
-    def bad(self) -> set[tuple[str, str]]:
-        """Return what is not well, but what this machine's own network decides."""
-        return {
-            (one["subject"], one["state"])
-            for one in self.findings
-            if one["state"] != "ok" and one["subject"] not in {"registry", "downloads"}
-        }
-
-    def says(self, subject: str, state: str, *words: str) -> None:
-        """See that a finding about a subject stands so and has all these words, its way out's too."""
-        found = [" ".join(one) for one in self.of(subject) if one[0] == state]
-        assert any(all(word in one for word in words) for one in found), self.text
-
-
 @pytest.fixture
 def repo(tiny: Repo) -> Repo:
     """A repository with a service and a commit, in which nothing is wrong."""
-    tiny.service("one")
-    tiny.write(".gitignore", ".container/\n__pycache__/\n")
-    tiny.commit()
+    fill(tiny)
     return tiny
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What is found where nothing is broken."""
+    return Told(sound(tmp_path_factory.mktemp("well") / "tiny"))
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A folder for the docker client's file."""
-    from tasks.engine.machine import plugin
-
-    folder = tmp_path / "docker"
-    (folder / "cli-plugins").mkdir(parents=True)
-    program = plugin.chosen()
-    assert program is not None
-    (folder / "cli-plugins/docker-buildx").symlink_to(program.resolve())
-    return folder
-
-
-def with_file(folder: Path, **content: object) -> dict[str, str]:
-    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
-    return {"DOCKER_CONFIG": str(folder)}
+    return plugins(tmp_path / "docker")
 
 
 def test_where_all_is_well_no_line_is_bad_and_nothing_changes(repo: Repo) -> None:
@@ -91,7 +55,7 @@ def test_each_line_that_is_not_well_has_its_way_out(repo: Repo) -> None:
     assert all(one["way_out"] for one in told.findings if one["state"] in {"warning", "cannot"})
 
 
-def test_a_dead_socket_is_an_engine_that_does_not_answer(repo: Repo, tmp_path: Path) -> None:
+def test_a_dead_socket_is_an_engine_that_does_not_answer(repo: Repo, tmp_path: Path, well: Told) -> None:
     dead = tmp_path / "dead.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(dead))
@@ -100,12 +64,14 @@ def test_a_dead_socket_is_an_engine_that_does_not_answer(repo: Repo, tmp_path: P
     told.says("engine", "cannot", str(dead), "Connection refused")
     told.says("not looked at", "warning", "builder", "build cache")
     told.says("git", "ok")
+    told.only(well, "context", "engine", unseen=True)
 
 
-def test_an_address_where_something_else_answers_is_no_engine(repo: Repo) -> None:
+def test_an_address_where_something_else_answers_is_no_engine(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"})
     assert told.code == 3
     told.says("engine", "cannot", "unset DOCKER_HOST")
+    told.only(well, "context", "engine", unseen=True)
 
 
 def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo, tmp_path: Path) -> None:
@@ -125,30 +91,37 @@ def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo,
             check=False,
         )
     assert done.returncode == 3
-    assert "Permission denied; sudo usermod -aG docker $USER" in done.stdout, done.stdout + done.stderr
+    way_out = "sudo usermod -aG docker $USER && newgrp docker"
+    assert f"Permission denied; {way_out}\n" in done.stdout, done.stdout + done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("cannot")] == ["engine"]
 
 
-def test_a_context_that_is_not_there_is_named(repo: Repo) -> None:
+def test_a_context_that_is_not_there_is_named(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"DOCKER_CONTEXT": "nosuch"})
     assert told.code == 3
     told.says("context", "cannot", "nosuch", "unset DOCKER_CONTEXT")
+    told.only(well, "context", "environment", unseen=True)
 
 
 def test_a_damaged_file_of_the_docker_client_is_named(repo: Repo, config: Path) -> None:
+    usual = Told(repo, env=with_file(config))
     (config / "config.json").write_text("{", encoding="utf-8")
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     assert told.code == 3
     told.says("context", "cannot", "config.json is damaged", "mv ")
     assert len([one for one in told.findings if "is damaged" in one["text"]]) == 1
+    told.only(usual, "context", unseen=True)
 
 
-def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: Repo) -> None:
+def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: Repo, well: Told) -> None:
     repo.write("services/No Image/Dockerfile", "FROM scratch\n")
+    repo.commit()
     told = Told(repo)
     assert told.code == 2
     told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename it")
     told.says("engine", "ok")
     told.says("build", "ok")
+    told.only(well, "settings", unseen=True)
     repo.inv("container-build").fails(2, "cannot be an image's name")
 
 
@@ -156,31 +129,36 @@ def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: R
     ("options", "words"),
     [("size=4k", ("there is no room", "df -h ")), ("ro", ("is read-only", "mount -o remount,rw "))],
 )
-def test_a_folder_that_nobody_can_write_is_told(repo: Repo, options: str, words: tuple[str, ...]) -> None:
+def test_a_folder_that_nobody_can_write_is_told(repo: Repo, options: str, words: tuple[str, ...], well: Told) -> None:
     folder = repo.root / ".container"
     folder.mkdir(exist_ok=True)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False).returncode:
         pytest.skip("this machine mounts no disk")
     try:
-        Told(repo).says("leftovers", "cannot", *words)
+        told = Told(repo)
+        told.says("leftovers", "cannot", *words)
+        told.only(well, "leftovers")
     finally:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo) -> None:
+def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"SOURCE_DATE_EPOCH": "hello"})
     assert told.code == 4
     told.says("build", "cannot", "unset SOURCE_DATE_EPOCH")
     told.says("environment", "cannot", "SOURCE_DATE_EPOCH: 'hello' is no number of seconds", "unset SOURCE_DATE_EPOCH")
+    told.only(well, "build", "environment")
 
 
-def test_a_client_that_speaks_too_new_an_api_is_told(repo: Repo) -> None:
+def test_a_client_that_speaks_too_new_an_api_is_told(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"DOCKER_API_VERSION": "1.99"})
     assert told.code == 3
     told.says("api", "cannot", "too new", "unset DOCKER_API_VERSION")
+    told.only(well, "api", "environment", unseen=True)
 
 
 def test_a_buildx_that_lacks_something_is_told_by_its_name(repo: Repo, config: Path) -> None:
+    usual = Told(repo, env={"DOCKER_CONFIG": str(config)})
     plugin = config / "cli-plugins/docker-buildx"
     plugin.unlink()
     about = '{"SchemaVersion":"0.1.0","Vendor":"x","Version":"v0","ShortDescription":"x"}'
@@ -190,9 +168,11 @@ def test_a_buildx_that_lacks_something_is_told_by_its_name(repo: Repo, config: P
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     assert told.code == 3
     told.says("buildx", "cannot", "bake --progress rawjson", "inv container-setup --latest-buildx")
+    told.only(usual, "buildx", unseen=True)
 
 
 def test_a_docker_without_buildx_is_told_and_what_could_not_be_looked_at(repo: Repo, config: Path) -> None:
+    usual = Told(repo, env={"DOCKER_CONFIG": str(config)})
     (config / "cli-plugins/docker-buildx").unlink()
     told = Told(repo, env={"DOCKER_CONFIG": str(config)})
     if ("buildx", "cannot") not in told.bad():
@@ -200,14 +180,16 @@ def test_a_docker_without_buildx_is_told_and_what_could_not_be_looked_at(repo: R
     assert told.code == 3
     told.says("buildx", "cannot", "no such plugin", "inv container-setup")
     told.says("not looked at", "warning", "without buildx", "builder", "build")
+    told.only(usual, "buildx", unseen=True)
 
 
-def test_without_docker_on_path_that_is_said(repo: Repo, tmp_path: Path) -> None:
+def test_without_docker_on_path_that_is_said(repo: Repo, tmp_path: Path, well: Told) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(str(shutil.which("git")))
     told = Told(repo, env={"PATH": str(tmp_path / "bin")})
     assert told.code == 3
     told.says("docker", "cannot", "not on PATH", "inv container-setup")
+    told.only(well, "docker", unseen=True)
 
 
 @pytest.mark.parametrize("plugin", ["packaged", "latest"])
@@ -220,51 +202,63 @@ def test_each_buildx_of_this_machine_answers_all_that_is_asked(repo: Repo, build
 
 
 @pytest.mark.parametrize("how", ["variable", "setting"])
-def test_a_builder_that_is_not_there_is_named(repo: Repo, how: str) -> None:
+def test_a_builder_that_is_not_there_is_named(repo: Repo, how: str, well: Told) -> None:
     env = {"BUILDX_BUILDER": "nosuch"} if how == "variable" else {"INVOKE_CONTAINER_BUILDER": "nosuch"}
     told = Told(repo, env=env)
     assert told.code == 2
     told.says("builder", "cannot", "nosuch", "choose from", *(["unset BUILDX_BUILDER"] if how == "variable" else []))
+    told.only(well, "builder", "build", *(["environment"] if how == "variable" else []))
 
 
 def test_a_builder_that_does_not_answer_is_told(repo: Repo, tmp_path: Path) -> None:
     env = {"BUILDX_CONFIG": str(tmp_path / "buildx")}
+    usual = Told(repo, env=env)
     docker("buildx", "create", "--name", "dead", "--driver", "remote", f"unix://{tmp_path}/no.sock", env=env)
     told = Told(repo, env=env)
     told.says("builder", "warning", "dead (remote)", "docker buildx rm dead")
+    told.only(usual, "builder")
     used = Told(repo, env={**env, "BUILDX_BUILDER": "dead"})
     assert used.code == 2
     used.says("builder", "cannot", "dead (remote), in use", "docker buildx inspect --bootstrap dead")
 
 
 def test_a_small_disk_is_warned_of(repo: Repo, tmp_path: Path) -> None:
+    usual = Told(repo, env={"XDG_CACHE_HOME": str(tmp_path / "large")})
     place = tmp_path / "small"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False).returncode != 0:
         pytest.skip("takes root, to mount a small disk")
     try:
-        Told(repo, env={"XDG_CACHE_HOME": str(place)}).says("disk", "warning", "0 GB free for the cache", str(place))
+        told = Told(repo, env={"XDG_CACHE_HOME": str(place)})
+        told.says("disk", "warning", "0 GB free for the cache", str(place))
+        told.only(usual, "disk")
     finally:
         subprocess.run(["umount", place], check=True)
 
 
-def test_a_base_that_is_nowhere_is_told_with_its_registry(repo: Repo) -> None:
+def test_a_base_that_is_nowhere_is_told_with_its_registry(repo: Repo, well: Told) -> None:
     place = f"localhost:{free_port()}/base:1"
     repo.write("services/two/Dockerfile", f"FROM {place}\n")
+    repo.commit()
     told = Told(repo)
     assert told.code == 5
-    told.says("bases", "cannot", place, "container.mirror")
+    told.says("bases", "cannot", place, "${EDITOR:-vi} +1 services/two/Dockerfile")
+    told.only(well, "bases")
 
 
-def test_a_base_that_its_registry_does_not_have_is_told(repo: Repo, registry: str) -> None:
+def test_a_base_that_its_registry_does_not_have_is_told(repo: Repo, registry: str, well: Told) -> None:
     repo.write("services/two/Dockerfile", f"FROM {registry}/base:1\n")
-    Told(repo).says("bases", "cannot", f"{registry}/base:1", "not found", "mend its FROM line")
+    repo.commit()
+    told = Told(repo)
+    told.says("bases", "cannot", f"{registry}/base:1", "not found", "${EDITOR:-vi} +1 services/two/Dockerfile")
+    told.only(well, "bases")
 
 
-def test_a_mirror_that_does_not_answer_is_told_with_its_setting(repo: Repo) -> None:
+def test_a_mirror_that_does_not_answer_is_told_with_its_setting(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"INVOKE_CONTAINER_MIRROR": f"localhost:{free_port()}/hub"})
     assert told.code == 5
-    told.says("bases", "cannot", "/hub/library/alpine", "mend container.mirror")
+    told.says("bases", "cannot", "/hub/library/alpine", "unset INVOKE_CONTAINER_MIRROR")
+    told.only(well, "bases")
 
 
 class _Stub(BaseHTTPRequestHandler):
@@ -307,18 +301,21 @@ def late() -> Iterator[str]:
     yield from stub(200, datetime.now(UTC) + timedelta(hours=1))
 
 
-def test_a_registry_that_does_not_answer_is_a_warning_for_builds_do_without(repo: Repo) -> None:
+def test_a_registry_that_does_not_answer_is_a_warning_for_builds_do_without(repo: Repo, registry: str) -> None:
+    answers = Told(repo, env={"DOCKER_REGISTRY": f"{registry}/x"})
     told = Told(repo, env={"DOCKER_REGISTRY": f"localhost:{free_port()}/x"})
     assert told.code == 0
     told.says("registry", "warning", "cannot be reached", "pushes and --reuse do not")
+    told.only(answers, "registry")
 
 
 def test_a_registry_that_lets_nobody_in_is_told_with_who_was_asked_for_the_login(
-    repo: Repo, locked: str, config: Path
+    repo: Repo, locked: str, registry: str, config: Path
 ) -> None:
     env = with_file(config, auths={locked: {"auth": "dXNlcjpwbGFudGVk"}})
     told = Told(repo, env={**env, "DOCKER_REGISTRY": f"{locked}/x"})
     told.says("registry", "warning", f"docker login {locked}", f"its entry in {config}/config.json")
+    told.only(Told(repo, env={**env, "DOCKER_REGISTRY": f"{registry}/x"}), "registry")
     assert "dXNlcjpwbGFudGVk" not in told.text
     assert "planted" not in told.text
 
@@ -327,25 +324,31 @@ def test_a_registry_that_answers_is_told_with_who_knows_the_login(repo: Repo, re
     Told(repo, env={"DOCKER_REGISTRY": f"{registry}/x"}).says("registry", "ok", registry, "without a login")
 
 
-def test_a_base_behind_a_login_is_told_with_it(repo: Repo, locked: str) -> None:
+def test_a_base_behind_a_login_is_told_with_it(repo: Repo, locked: str, well: Told) -> None:
     repo.write("services/two/Dockerfile", f"FROM {locked}/base:1\n")
-    Told(repo).says("bases", "cannot", f"{locked}/base:1", f"docker login {locked}")
+    repo.commit()
+    told = Told(repo)
+    told.says("bases", "cannot", f"{locked}/base:1", f"docker login {locked}")
+    told.only(well, "bases")
 
 
 def test_a_helper_for_logins_that_is_not_there_is_named(repo: Repo, config: Path) -> None:
     told = Told(repo, env=with_file(config, credsStore="nosuch"))
-    told.says("credentials", "warning", "docker-credential-nosuch", "not on PATH", "install docker-credential-nosuch")
+    told.says("credentials", "warning", "docker-credential-nosuch", f"${{EDITOR:-vi}} +1 {config}/config.json")
+    told.only(Told(repo, env=with_file(config)), "credentials")
 
 
-def test_a_clock_that_is_wrong_is_told_by_the_registrys(repo: Repo, late: str) -> None:
+def test_a_clock_that_is_wrong_is_told_by_the_registrys(repo: Repo, late: str, well: Told) -> None:
     told = Told(repo, env={"DOCKER_REGISTRY": f"{late}/x"})
     told.says("clock", "warning", late, "ahead of this machine's", "timedatectl set-ntp true")
+    told.only(well, "clock")
 
 
-def test_authorities_that_cannot_be_read_are_told(repo: Repo) -> None:
+def test_authorities_that_cannot_be_read_are_told(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"INVOKE_CONTAINER_CA": "no/such.pem"})
     assert told.code == 2
-    told.says("ca", "cannot", "no/such.pem", "mend container.ca")
+    told.says("ca", "cannot", "no/such.pem", "unset INVOKE_CONTAINER_CA")
+    told.only(well, "ca")
 
 
 @pytest.fixture
@@ -366,7 +369,8 @@ def test_authorities_that_this_network_does_not_have_are_proved_by_a_build(fetch
     subprocess.run([*words, "-keyout", tmp_path / "key", "-out", wrong], check=True, capture_output=True)
     told = Told(fetching, env={"INVOKE_CONTAINER_CA": str(wrong)})
     told.says("build", "ok")
-    told.says("downloads", "warning", "golang cannot fetch", "certificate", "container.ca")
+    told.says("downloads", "warning", "golang cannot fetch", "certificate", "unset INVOKE_CONTAINER_CA")
+    told.only(Told(fetching), "downloads")
 
 
 def test_a_proxy_that_does_not_answer_is_proved_by_a_build(fetching: Repo, config: Path) -> None:
@@ -376,40 +380,51 @@ def test_a_proxy_that_does_not_answer_is_proved_by_a_build(fetching: Repo, confi
     assert "planted" not in told.text
 
 
-def test_a_proxy_of_the_shell_that_no_build_hears_of_is_told(repo: Repo) -> None:
+def test_a_proxy_of_the_shell_that_no_build_hears_of_is_told(repo: Repo, well: Told) -> None:
     env = {"HTTPS_PROXY": f"http://user:planted@127.0.0.1:{free_port()}", "NO_PROXY": "*"}
     told = Told(repo, env=env)
-    told.says("proxy", "warning", "HTTPS_PROXY", "engine/cli/proxy")
+    told.says("proxy", "warning", "HTTPS_PROXY", "proxies.default.httpsProxy")
     assert "planted" not in told.text
+    told.only(well, "proxy")
 
 
-def test_a_checkout_without_git_is_told(tiny: Repo) -> None:
+def test_a_checkout_without_git_is_told(tiny: Repo, well: Told) -> None:
     tiny.service("one")
-    Told(tiny).says("git", "warning", "not a git repository", "git init")
+    told = Told(tiny)
+    told.says("git", "warning", "not a git repository", "git init")
+    told.only(well, "git")
 
 
-def test_a_checkout_without_a_commit_is_told(tiny: Repo) -> None:
+def test_a_checkout_without_a_commit_is_told(tiny: Repo, well: Told) -> None:
     tiny.service("one")
     subprocess.run(["git", "-C", tiny.root, "init", "-q"], check=True)
-    Told(tiny).says("git", "warning", "no commit", "git add -A && git commit")
+    told = Told(tiny)
+    told.says("git", "warning", "no commit", "git add -A && git commit")
+    told.only(well, "git")
 
 
-def test_a_shallow_clone_is_told(repo: Repo) -> None:
+def test_a_shallow_clone_is_told(repo: Repo, well: Told) -> None:
     repo.write("services/one/word", "another\n")
     repo.commit()
     clone = Repo(repo.root.parent / "clone")
     subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{repo.root}", clone.root], check=True)
-    Told(clone).says("git", "warning", "shallow", "git fetch --unshallow")
+    told = Told(clone)
+    told.says("git", "warning", "shallow", "git fetch --unshallow")
+    told.only(well, "git")
 
 
-def test_what_is_not_committed_is_told(repo: Repo) -> None:
+def test_what_is_not_committed_is_told(repo: Repo, well: Told) -> None:
     repo.write("services/one/word", "another\n")
-    Told(repo).says("git", "warning", "services/one/word", "git stash")
+    told = Told(repo)
+    told.says("git", "warning", "services/one/word", "git add -A && git commit")
+    told.only(well, "git")
 
 
-def test_what_a_killed_run_left_is_told_and_mended(repo: Repo) -> None:
+def test_what_a_killed_run_left_is_told_and_mended(repo: Repo, well: Told) -> None:
     left = repo.write(".container/ca.4711.new", "half")
-    Told(repo).says("leftovers", "warning", ".container/ca.4711.new", "inv container-doctor --fix")
+    told = Told(repo)
+    told.says("leftovers", "warning", ".container/ca.4711.new", "inv container-doctor --fix")
+    told.only(well, "leftovers")
     told = Told(repo, "--fix")
     told.says("leftovers", "changed", ".container/ca.4711.new")
     assert not left.exists()
@@ -426,30 +441,35 @@ def test_a_run_that_goes_on_is_left_alone(repo: Repo) -> None:
     assert left.exists()
 
 
-def test_a_link_in_the_place_of_the_folder_is_told(repo: Repo, tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_the_folder_is_told(repo: Repo, tmp_path: Path, well: Told) -> None:
     (repo.root / ".container").symlink_to(tmp_path)
     told = Told(repo, "--fix")
     assert told.code == 2
     told.says("leftovers", "cannot", ".container is a link", "rm ")
+    told.only(well, "leftovers")
 
 
-def test_containers_that_a_run_has_left_are_told_and_removed(repo: Repo) -> None:
+def test_containers_that_a_run_has_left_are_told_and_removed(repo: Repo, well: Told) -> None:
     repo.inv("container-run", "--detach").ok()
     docker("kill", "tiny-one")
-    Told(repo).says("containers", "warning", "tiny-one", "inv container-stop")
+    told = Told(repo)
+    told.says("containers", "warning", "tiny-one", "inv container-stop")
+    told.only(well, "containers")
     told = Told(repo, "--fix")
     told.says("containers", "changed", "removed tiny-one")
     assert docker("ps", "-aq", "--filter", "name=^tiny-one$") == ""
 
 
-def test_containers_that_a_killed_verification_has_left_are_told_and_removed(repo: Repo) -> None:
+def test_containers_that_a_killed_verification_has_left_are_told_and_removed(repo: Repo, well: Told) -> None:
     from tasks.engine.specimens import VERIFY_LABEL, mark_of
 
     repo.inv("container-build").ok()
     label = f"{VERIFY_LABEL}={mark_of('tiny', repo.root)}"
     docker("run", "-d", "--label", label, "images.test/tiny/one:latest")
     try:
-        Told(repo).says("containers", "warning", "a killed verification left 1 container", "--fix")
+        told = Told(repo)
+        told.says("containers", "warning", "a killed verification left 1 container", "--fix")
+        told.only(well, "containers")
         Told(repo, "--fix").says("containers", "changed", "removed")
         assert docker("ps", "-aq", "--filter", f"label={label}") == ""
     finally:
@@ -484,13 +504,16 @@ def test_containers_that_run_are_left_alone(repo: Repo) -> None:
         ("PYTHON_ON_WHALES_DEBUG", "1"),
     ],
 )
-def test_what_changes_a_result_is_told_with_what_takes_it_away(repo: Repo, name: str, value: str) -> None:
-    Told(repo, env={name: value}).says("environment", "warning", f"{name} is set", f"unset {name}")
+def test_what_changes_a_result_is_told_with_what_takes_it_away(repo: Repo, name: str, value: str, well: Told) -> None:
+    told = Told(repo, env={name: value})
+    told.says("environment", "warning", f"{name} is set", f"unset {name}")
+    told.only(well, "environment", *(["builder", "build"] if name == "BUILDX_CONFIG" else []))
 
 
-def test_an_address_of_an_engine_in_the_environment_is_told(repo: Repo) -> None:
+def test_an_address_of_an_engine_in_the_environment_is_told(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"DOCKER_HOST": docker("context", "inspect", "-f", "{{.Endpoints.docker.Host}}").strip()})
     told.says("context", "warning", "DOCKER_HOST names the engine", "unset DOCKER_HOST")
+    told.only(well, "context")
     assert told.code == 0
 
 
@@ -505,11 +528,12 @@ def test_what_only_seems_to_change_a_result_is_said_to_be_harmless(repo: Repo) -
     assert repo.inv("container-build", "--print", env={"BUILDX_BAKE_FILE": "nosuch.hcl"}).ok().out == before
 
 
-def test_a_setting_that_cannot_be_used_hides_nothing_else(repo: Repo) -> None:
+def test_a_setting_that_cannot_be_used_hides_nothing_else(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"INVOKE_CONTAINER_JOBS": "many"})
     assert told.code == 2
     told.says("settings", "cannot", "'many' is not a whole number")
     told.says("engine", "ok")
+    told.only(well, "settings", unseen=True)
 
 
 def test_a_repository_without_services_is_looked_at_all_the_same(tiny: Repo) -> None:

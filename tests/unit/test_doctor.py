@@ -21,6 +21,7 @@ from tasks.engine.machine import (
 from tasks.engine.machine.findings import Finding, Say, State, cannot, changed, ok, warning
 from tasks.errors import BuildError, EngineError
 from tasks.plan import download, surroundings
+from tasks.plan.download import Cause
 from tasks.plan.platforms import Platform
 
 ENGINE = reach.Engine(endpoint="unix:///x.sock", reach=reach.Reach.ANSWERS)
@@ -126,14 +127,24 @@ def test_emulation_is_judged_by_its_flags_and_by_what_ran(
     ("refusal", "mirrored", "way_out"),
     [
         ("unexpected status from GET request: 401 Unauthorized", False, "docker login images.example.com"),
-        ("images.example.com/x:1: not found", False, "mend its FROM line"),
-        ("images.example.com/x:1: not found", True, "mend container.mirror"),
-        ("dial tcp: connection refused", True, "mend container.mirror, or leave it out"),
-        ("dial tcp: connection refused", False, "inv container-setup, or container.mirror"),
+        ("images.example.com/x:1: not found", False, "${EDITOR:-vi} +2 services/one/Dockerfile"),
+        ("images.example.com/x:1: not found", True, "unset INVOKE_CONTAINER_MIRROR"),
+        ("dial tcp: connection refused", True, "unset INVOKE_CONTAINER_MIRROR"),
+        ("dial tcp: connection refused", False, "${EDITOR:-vi} +2 services/one/Dockerfile"),
     ],
 )
-def test_a_base_that_cannot_be_had_has_the_way_out_of_its_reason(refusal: str, mirrored: bool, way_out: str) -> None:
-    found = look_registries.told_of_base("images.example.com/x:1", refusal, mirrored=mirrored)
+def test_a_base_that_cannot_be_had_has_the_way_out_of_its_reason(
+    tmp_path: Path, refusal: str, mirrored: bool, way_out: str
+) -> None:
+    (tmp_path / "services/one").mkdir(parents=True)
+    (tmp_path / "services/one/Dockerfile").write_text("# one\nFROM images.example.com/x:1\n", encoding="utf-8")
+    here = check.Site(
+        project="shop",
+        root=tmp_path,
+        dockerfiles=("services/one/Dockerfile",),
+        sources={"mirror": "INVOKE_CONTAINER_MIRROR"},
+    )
+    found = look_registries.told_of_base("images.example.com/x:1", refusal, here, mirrored=mirrored)
     assert (found.state, found.way_out) == (State.CANNOT, way_out)
 
 
@@ -199,22 +210,20 @@ def test_without_a_known_language_a_file_is_copied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "hint"),
+    ("said", "cause"),
     [
-        ("go: x: tls: failed to verify certificate: x509: certificate signed by unknown authority", "container.ca"),
-        ("go: x: proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused", "when the network answers"),
-        (
-            "[56] OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading",
-            "when the network answers",
-        ),
-        ("[60] error:0A000086:SSL routines::certificate verify failed", "container.ca"),
-        ("sh: go: not found", "docker run"),
+        ("go: x: tls: failed to verify certificate: x509: certificate signed by unknown authority", Cause.TRUST),
+        ("go: x: proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused", Cause.PROXY),
+        ("go: x: dial tcp 192.0.2.1:443: connect: connection refused", Cause.NETWORK),
+        ("[56] OpenSSL SSL_read: error:0A000126:SSL routines::unexpected eof while reading", Cause.NETWORK),
+        ("[60] error:0A000086:SSL routines::certificate verify failed", Cause.TRUST),
+        ("sh: go: not found", Cause.OTHER),
     ],
 )
-def test_a_download_that_failed_has_the_hint_of_its_kind(said: str, hint: str) -> None:
+def test_a_download_that_failed_has_the_cause_of_its_words(said: str, cause: Cause) -> None:
     found = download.result("golang", "1\n", f"first\n{said}\n")
     assert found.fault == said
-    assert hint in found.hint
+    assert found.cause is cause
     assert not download.result("golang", "0\n", said).fault
 
 
@@ -284,7 +293,7 @@ def test_a_mend_that_did_not_help_leaves_the_finding(monkeypatch: pytest.MonkeyP
 def test_a_mend_that_fails_is_said_with_its_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     thing = Thing(error=EngineError("no packages", hint="be root"))
     told, said = rounds(monkeypatch, tmp_path, thing.check(), fix=True)
-    assert str(said[-1]).endswith("no packages; be root")
+    assert str(said[-1]).endswith("no packages (be root); inv container-setup")
     assert told.in_the_way == ("thing",)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.engine.machine.choice import Refuse, Start, Surroundings, Use, choose
 from tasks.engine.machine.reach import Engine, Reach
+from tasks.plan.commands import is_command
 
 OWN = Path("/cache/engine/docker.sock")
 USUAL = "unix:///var/run/docker.sock"
@@ -63,21 +64,22 @@ def refused(found: Engine, around: Surroundings) -> Refuse:
     [
         (engine(Reach.DENIED), replace(AROUND, root=False, packages=False), "sudo usermod -aG docker $USER"),
         (engine(Reach.FAILED, "tcp://build.example:2376"), replace(AROUND, usual=False), "unset DOCKER_HOST"),
-        (engine(Reach.FAILED, "unix:///x.sock"), replace(AROUND, usual=False), "docker context use default"),
-        (engine(Reach.ABSENT), replace(AROUND, service=True), "systemctl start docker"),
-        (engine(Reach.ABSENT), replace(AROUND, root=False, packages=False), "as root, inv container-setup"),
         (
-            engine(Reach.ABSENT),
-            replace(AROUND, packages=False, distribution="fedora"),
-            "docs.docker.com/engine/install",
+            engine(Reach.FAILED, "unix:///x.sock"),
+            replace(AROUND, usual=False, chosen_by_host=False),
+            "docker context use default",
         ),
-        (engine(Reach.ABSENT), replace(AROUND, packages=False, distribution="unknown"), "start Docker Desktop"),
+        (engine(Reach.ABSENT), replace(AROUND, service=True), "systemctl start docker"),
+        (engine(Reach.ABSENT), replace(AROUND, root=False, packages=False), "sudo apt-get install docker.io"),
+        (engine(Reach.ABSENT), replace(AROUND, packages=False, distribution="fedora"), "https://get.docker.com | sh"),
+        (engine(Reach.ABSENT), replace(AROUND, packages=False, distribution="macos"), "open -a Docker"),
     ],
 )
 def test_where_nothing_may_be_started_a_person_is_told_what_to_do(
     found: Engine, around: Surroundings, way_out: str
 ) -> None:
     assert way_out in refused(found, around).way_out
+    assert is_command(refused(found, around).way_out)
 
 
 def test_the_reason_names_the_place_that_was_asked() -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ...errors import EngineError
+from ...plan.commands import tail
 from .. import cache, process
 from . import files, gobuild, mounts, packages, private, processes
 
@@ -59,7 +60,7 @@ def ensure_started(name: str) -> bool:
     )
     if not _wait(name, programs):
         raise EngineError(
-            f"the stand-alone BuildKit did not get up: {private.last_words(log(name))}", hint=f"its log: {log(name)}"
+            f"the stand-alone BuildKit did not get up: {private.last_words(log(name))}", hint=tail(log(name))
         )
     return True
 

@@ -4,7 +4,7 @@
 ``--fix`` mends with the same functions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +22,7 @@ class Need(StrEnum):
 
     ENGINE = "an engine"
     BUILDX = "buildx"
+    CLIENT = "a docker client that the engine understands"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,12 +41,18 @@ class Site:
     builder: str | None = None
     platforms: tuple[Platform, ...] = ()
     ca: str = "auto"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each setting came from, by its key."""
+    dockerfiles: tuple[str, ...] = ()
+    """The services' Dockerfiles, as seen from the root."""
     signing: Callable[[], Signing | None] = lambda: None
     """Says how pushed images are signed; raises ConfigError where what was chosen cannot be."""
     engine: Engine | None = None
     """The engine that answers, once it was found."""
     buildx: bool = True
     """Whether docker has a buildx that can what builds need, as far as is known."""
+    understood: bool = True
+    """Whether docker's client and the engine speak with each other, as far as is known."""
     client_is_new: bool = False
     """Whether docker or buildx had to be put there."""
     refused: "Future[str | None] | None" = None
@@ -54,7 +61,7 @@ class Site:
     @property
     def there(self) -> frozenset[Need]:
         """What there is of all that checks may need."""
-        found = {Need.ENGINE: self.engine is not None, Need.BUILDX: self.buildx}
+        found = {Need.ENGINE: self.engine is not None, Need.BUILDX: self.buildx, Need.CLIENT: self.understood}
         return frozenset(need for need, is_there in found.items() if is_there)
 
 

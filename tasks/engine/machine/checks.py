@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ...errors import BuildError, ConfigError, PushError, SignError
+from .. import client_file
 from . import (
     look_build,
     look_builders,
@@ -21,15 +22,18 @@ from .findings import Finding, Say, State
 
 _ENGINE, _BUILDX = frozenset({Need.ENGINE}), frozenset({Need.BUILDX})
 _BOTH = _ENGINE | _BUILDX
+_ALL = _BOTH | {Need.CLIENT}
 
 
 def _engine(site: Site) -> Iterator[Finding]:
+    client_file.require()  # the SDK would quietly ask another engine; what is said twice is shown once
     found = reach.look()
     site.engine = found if found.answers else None
     yield from mend_engine.look(found)
 
 
 def _mend_engine(site: Site, say: Say) -> None:
+    client_file.require()
     site.engine = mend_engine.engine(say)
 
 
@@ -41,6 +45,12 @@ def _client(site: Site) -> Iterator[Finding]:
 
 def _mend_client(site: Site, say: Say) -> None:
     site.client_is_new = mend_engine.client(say)
+
+
+def _api(site: Site) -> Iterator[Finding]:
+    found = tuple(look_engine.versions(site))
+    site.understood = all(one.state is State.OK for one in found)
+    yield from found
 
 
 def _room(site: Site) -> list[Finding]:
@@ -75,7 +85,7 @@ ROOM = Check(subject="disk", look=_room, needs=_ENGINE)
 BASES = Check(subject="bases", look=look_registries.bases, mend=_mend_bases, error=PushError, needs=_BUILDX)
 RELEASE_BUILDER = Check(subject="release builder", look=look_builders.release, mend=_mend_release)
 SCANNER = Check(subject="scanner", look=scanner.look, mend=scanner.mend)
-EMULATION = Check(subject="emulation", look=look_builders.foreign, mend=_emulate, needs=_BOTH)
+EMULATION = Check(subject="emulation", look=look_builders.foreign, mend=_emulate, needs=_ALL)
 SIGNING = Check(subject="signing", look=signing.look, mend=signing.mend, error=SignError)
 
 VITAL = (ENGINE, CLIENT)
@@ -94,15 +104,15 @@ def for_setup(
 BEFORE = (
     Check(subject="context", look=look_engine.context),
     *VITAL,
+    Check(subject="api", look=_api, needs=_BOTH),
 )
 """What a doctor looks at first, in turn: the rest depends on it."""
 AFTER = (
-    Check(subject="api", look=look_engine.versions, needs=_BOTH),
     Check(subject="store", look=look_engine.store, needs=_ENGINE),
     Check(subject="clock", look=look_engine.clock, needs=_ENGINE),
     ROOM,
     Check(subject="build cache", look=look_engine.cache, needs=_ENGINE),
-    Check(subject="builder", look=look_builders.builders, error=ConfigError, needs=_BOTH),
+    Check(subject="builder", look=look_builders.builders, error=ConfigError, needs=_ALL),
     RELEASE_BUILDER,
     EMULATION,
     SCANNER,
@@ -112,7 +122,7 @@ AFTER = (
     SIGNING,
     Check(subject="clock", look=look_registries.clock),
     Check(subject="ca", look=look_build.authorities, error=ConfigError),
-    Check(subject="build", look=look_build.build, error=BuildError, needs=_BOTH),
+    Check(subject="build", look=look_build.build, error=BuildError, needs=_ALL),
     Check(subject="git", look=look_checkout.state, error=ConfigError),
     Check(subject="leftovers", look=look_checkout.leftovers, mend=look_checkout.tidy, error=ConfigError),
     Check(subject="containers", look=look_checkout.containers, mend=look_checkout.remove, needs=_ENGINE),

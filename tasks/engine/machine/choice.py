@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .packages import INSTALL_DOCKER
 from .reach import Engine, Reach
 
 
@@ -25,6 +24,8 @@ class Surroundings:
     own_socket: Path
     """Where an engine of ours listens when the usual socket is taken."""
     distribution: str
+    chosen_by_host: bool = True
+    """Whether DOCKER_HOST names the endpoint, not a context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +66,20 @@ def choose(engine: Engine, around: Surroundings) -> Use | Start | Refuse:
 def _way_out(engine: Engine, around: Surroundings) -> str | None:
     """Return what a person has to do; None where an engine of our own may be started."""
     if engine.reach is Reach.DENIED:
-        return "sudo usermod -aG docker $USER, then log in again"
+        return "sudo usermod -aG docker $USER && newgrp docker"
     if engine.socket is None or (not around.usual and engine.reach is Reach.FAILED):
-        return "unset DOCKER_HOST, or: docker context use default"
+        return "unset DOCKER_HOST" if around.chosen_by_host else "docker context use default"
     if around.service and around.usual:
-        return "systemctl start docker"
+        return "systemctl start docker" if around.root else "sudo systemctl start docker"
     if not around.packages:
         return _without_packages(around)
     return None
 
 
 def _without_packages(around: Surroundings) -> str:
-    if around.distribution in ("debian", "ubuntu") and not around.root:
-        return f"start Docker, or {INSTALL_DOCKER} (as root, inv container-setup starts a private engine)"
-    return f"start Docker Desktop or the docker service, or {INSTALL_DOCKER}"
+    if around.distribution == "macos":
+        return "open -a Docker"
+    root = "" if around.root else "sudo "
+    if around.distribution in ("debian", "ubuntu"):
+        return f"{root}apt-get install docker.io"
+    return f"curl -fsSL https://get.docker.com | {root}sh"  # Docker's own script, for all that it has packages for

@@ -80,7 +80,7 @@ def ensure(emulator: Emulator) -> bool:
     """
     if registered(emulator) is not None:
         return False
-    way_out = "docker run --privileged --rm tonistiigi/binfmt --install all; Docker Desktop has it built in"
+    way_out = "docker run --privileged --rm tonistiigi/binfmt --install all"
     if not packages.can_install():
         raise EngineError(f"no emulator for {emulator.platform} is registered", hint=way_out)
     packages.ensure_installed({emulator.program: "qemu-user-static"})
@@ -102,8 +102,10 @@ def ensure(emulator: Emulator) -> bool:
 
 
 def renewal(emulator: Emulator) -> str:
-    """Return what takes an emulator out of the register and puts a good one there; pure."""
-    return f"echo -1 > {_REGISTER / emulator.name}, then: inv container-setup --emulation"
+    """Return what takes an emulator out of the register and puts a good one there."""
+    entry = _REGISTER / emulator.name
+    out = f"echo -1 >{entry}" if packages.is_root() else f"echo -1 | sudo tee {entry}"
+    return f"{out} && inv container-setup --emulation"
 
 
 def complaint(image: str, emulator: Emulator) -> str | None:

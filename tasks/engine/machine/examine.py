@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from ...errors import TaskError
-from . import checks, prepare
+from ...plan.commands import quoted
+from . import checks, mending, prepare
 from .check import Check, Need, Site
 from .findings import BAD, Finding, Say, State, cannot, refused, warning
 
@@ -60,17 +61,18 @@ def _once(say: Say) -> Say:
 
 def _round(site: Site, *, fix: bool, say: Say) -> Iterator[tuple[Check, Finding]]:
     for check in checks.BEFORE:
-        yield from _told(check, _looked(check, site), site, fix=fix, say=say)
+        if check.needs <= site.there:
+            yield from _told(check, _looked(check, site), site, fix=fix, say=say)
     open_to_look = [check for check in checks.AFTER if check.needs <= site.there]
     with ThreadPoolExecutor(max_workers=len(open_to_look)) as pool:
         looks: list[Future[Sequence[Finding]]] = [pool.submit(_looked, check, site) for check in open_to_look]
         for check, look in zip(open_to_look, looks, strict=True):
             yield from _told(check, look.result(), site, fix=fix, say=say)
-    unseen = [check for check in checks.AFTER if not check.needs <= site.there]
+    unseen = [check for check in (*checks.BEFORE, *checks.AFTER) if not check.needs <= site.there]
     if unseen:
         lack = " and ".join(need for need in Need if need not in site.there)
         told = f"without {lack}: {', '.join(dict.fromkeys(check.subject for check in unseen))}"
-        finding = warning("not looked at", told, way_out="mend that, then again: inv container-doctor")
+        finding = warning("not looked at", told, way_out="inv container-doctor")
         say(finding)
         yield checks.ENGINE, finding
 
@@ -79,9 +81,10 @@ def _looked(check: Check, site: Site) -> Sequence[Finding]:
     try:
         return tuple(check.look(site))
     except TaskError as error:
-        return (refused(check.subject, error),)
+        return (refused(check.subject, error, way_out=mending.of_error(error, site.root)),)
     except OSError as error:
-        return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out="ls -la"),)
+        way_out = f"ls -ld {quoted(error.filename or site.root)}"
+        return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out=way_out),)
     except json.JSONDecodeError as error:
         return (cannot(check.subject, f"an answer is no JSON: {error}", way_out="inv container-setup"),)
 
@@ -101,7 +104,7 @@ def _told(
         try:
             check.mend(site, hear)
         except TaskError as error:
-            hear(refused(check.subject, error))
+            hear(refused(check.subject, error, way_out=mending.of_error(error, site.root)))
         if any(finding.state is State.CANNOT for finding in said):
             found = said
         else:

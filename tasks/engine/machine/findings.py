@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ...errors import TaskError
+from ...plan.commands import is_command
 from ...plan.printable import masked
 
 
@@ -71,6 +72,15 @@ def cannot(subject: str, text: str, *, way_out: str) -> Finding:
     return _finding(State.CANNOT, subject, text, way_out)
 
 
-def refused(subject: str, error: TaskError) -> Finding:
-    """Return what an error says: what is missing, and its way out."""
-    return cannot(subject, error.reason.partition("\n")[0], way_out=error.hint or "see its message")
+def refused(subject: str, error: TaskError, *, way_out: str | None = None) -> Finding:
+    """Return what an error says, and its way out: its own hint, or ``way_out`` where that is a sentence."""
+    text, mend = told(error, way_out or error.hint or "inv container-doctor")
+    return cannot(subject, text, way_out=mend)
+
+
+def told(error: TaskError, otherwise: str) -> tuple[str, str]:
+    """Return the text for an error, and its way out: its own hint, or ``otherwise`` where that is a sentence."""
+    reason, hint = error.reason.partition("\n")[0], error.hint
+    if hint is not None and is_command(hint):
+        return reason, hint
+    return (f"{reason} ({hint})" if hint and hint != otherwise else reason), otherwise

@@ -1,24 +1,23 @@
 """Looks at one checkout: its git, what an interrupted run has left in it, what is around it that decides a build."""
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from ...errors import ConfigError, EngineError
 from ...plan import surroundings
+from ...plan.commands import edit, quoted
 from .. import api, client_file, commits, git, workspace
 from ..containers import Containers
 from ..specimens import VERIFY_LABEL, mark_of
+from . import mending
 from .check import Site
 from .findings import Finding, Say, cannot, changed, ok, warning
 
 _LOCKS = {"lock": "a build", "verify.lock": "a verification"}
 _SHOWN = 3
 _LEAST_ROOM = 1_000_000  # bytes: a record and a page of a run
-_INSTALL = "apt-get install git, or https://git-scm.com/downloads"
-_PROXY = "name it in docker's own file: https://docs.docker.com/engine/cli/proxy/"
 
 
 def state(site: Site) -> Iterator[Finding]:
@@ -26,10 +25,10 @@ def state(site: Site) -> Iterator[Finding]:
     try:
         uncommitted = git.uncommitted(site.root)
     except EngineError:
-        yield warning("git", "it is not on PATH: no label names a commit", way_out=_INSTALL)
+        yield warning("git", "it is not on PATH: no label names a commit", way_out=mending.install_git())
         return
     except ConfigError as error:
-        yield warning("git", error.reason, way_out=error.hint or "git status")
+        yield warning("git", error.reason, way_out=_begun(error.reason, site.root))
         return
     head = git.head(site.root)
     if head is None:
@@ -38,20 +37,27 @@ def state(site: Site) -> Iterator[Finding]:
         return
     if commits.Git(site.root, "git").shallow():
         told = "this clone is shallow: labels cannot tell which commit last changed a service"
-        yield warning("git", told, way_out="git fetch --unshallow (actions/checkout: fetch-depth: 0)")
+        told += " (actions/checkout: fetch-depth: 0)"
+        yield warning("git", told, way_out="git fetch --unshallow")
     if uncommitted:
         names = ", ".join(uncommitted[:_SHOWN]) + (", …" if len(uncommitted) > _SHOWN else "")
         told = f"{len(uncommitted)} paths differ from {head}: {names}; labels say -dirty, and a push is refused"
-        yield warning("git", told, way_out="git commit, or git stash")
+        yield warning("git", told, way_out="git add -A && git commit")
     else:
         yield ok("git", f"{head}, nothing uncommitted")
+
+
+def _begun(reason: str, root: Path) -> str:
+    if "dubious ownership" in reason:
+        return f"git config --global --add safe.directory {quoted(root)}"
+    return "git init && git add -A && git commit" if "not a git repository" in reason else "git status"
 
 
 def leftovers(site: Site) -> Iterator[Finding]:
     """Say what runs that were killed have left in the checkout."""
     folder = site.root / workspace.FOLDER
     if folder.is_symlink():
-        yield cannot("leftovers", f"{workspace.FOLDER} is a link, which no run follows", way_out=f"rm {folder}")
+        yield cannot("leftovers", f"{workspace.FOLDER} is a link, which no run follows", way_out=f"rm {quoted(folder)}")
         return
     unwritable = _unwritable(folder if folder.is_dir() else site.root)
     if unwritable is not None:
@@ -63,7 +69,7 @@ def leftovers(site: Site) -> Iterator[Finding]:
     foreign = [path for path in (folder, *folder.iterdir()) if not os.access(path, os.W_OK)]
     if foreign:
         told = f"{_shown(foreign, site.root)} cannot be written by this user"
-        yield cannot("leftovers", told, way_out=f'sudo chown -R "$USER" {workspace.FOLDER}')
+        yield cannot("leftovers", told, way_out=mending.as_root(f'chown -R "$USER" {workspace.FOLDER}'))
         return
     busy = [what for name, what in _LOCKS.items() if workspace.held(folder / name)]
     if busy:
@@ -82,10 +88,10 @@ def _unwritable(folder: Path) -> Finding | None:
     told = os.statvfs(folder)
     if told.f_flag & os.ST_RDONLY:
         mount = next(place for place in (folder, *folder.parents) if place.is_mount())
-        way_out = f"sudo mount -o remount,rw {shlex.quote(str(mount))}"
+        way_out = mending.as_root(f"mount -o remount,rw {quoted(mount)}")
         return cannot("leftovers", f"{folder} is on a file system that is read-only", way_out=way_out)
     if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
-        place = shlex.quote(str(folder))
+        place = quoted(folder)
         return cannot("leftovers", f"there is no room where {folder} is", way_out=f"df -h {place}; df -i {place}")
     return None
 
@@ -160,6 +166,20 @@ def environment(site: Site) -> Iterator[Finding]:
             yield ok("environment", f"{one.name}: {one.told}")
     proxies = surroundings.unheard_proxies(os.environ, client_file.content())
     if proxies:
-        yield warning("proxy", f"{', '.join(proxies)} of this shell reach no build", way_out=_PROXY)
-    if not found and not proxies:
+        yield unheard(proxies)
+    if not found:
         yield ok("environment", "nothing in it changes a result")
+
+
+def unheard(proxies: tuple[str, ...]) -> Finding:
+    """Say that builds do not hear of a shell's proxies, and where docker's client takes theirs from."""
+    names = {f"{name.lower().removesuffix('_proxy')}Proxy": name for name in reversed(proxies)}
+    place = client_file.path()
+    told = f"{', '.join(proxies)} of this shell reach no build: {place} names no proxies.default.{min(names)}"
+    if place.exists():
+        return warning("proxy", told, way_out=edit(place, 1))
+    said = ", ".join(f'"{key}": "%s"' for key in sorted(names))
+    values = " ".join(f'"${names[key]}"' for key in sorted(names))
+    form = f'\'{{"proxies": {{"default": {{{said}}}}}}}\\n\''
+    way_out = f"mkdir -p {quoted(place.parent)} && printf {form} {values} >{quoted(place)}"
+    return warning("proxy", told, way_out=way_out)

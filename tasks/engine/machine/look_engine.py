@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from .. import api, client_file, process
-from . import reach
+from . import mend_bases, mend_engine, reach
 from .check import Site
 from .findings import Finding, cannot, ok, warning
 
@@ -27,10 +27,10 @@ def context(_site: Site) -> Iterator[Finding]:
         by = f", chosen by {source}" if source else ""
         yield ok("context", f"{name}{by}, at {reach.endpoint()}")
     elif name == "default":
-        yield warning("context", f"DOCKER_HOST names the engine: {host}", way_out="unset DOCKER_HOST for the usual one")
+        yield warning("context", f"DOCKER_HOST names the engine: {host}", way_out="unset DOCKER_HOST")
     else:
         told = f"DOCKER_HOST ({host}) wins over the context {name}, chosen by {source}"
-        yield warning("context", told, way_out="unset DOCKER_HOST, or: docker context use default")
+        yield warning("context", told, way_out="unset DOCKER_HOST")
 
 
 def versions(site: Site) -> Iterator[Finding]:
@@ -49,21 +49,23 @@ def versions(site: Site) -> Iterator[Finding]:
     asked = process.run("docker", "info", "--format", "{{json .ID}}", timeout=_SECONDS)
     if site.engine is not None and asked.ok and json.loads(asked.stdout) != site.engine.id:
         there = f"docker's client does not speak with the engine at {site.engine.endpoint}"
-        yield cannot("api", there, way_out="docker context ls; unset DOCKER_HOST and DOCKER_CONTEXT")
+        yield cannot("api", there, way_out="unset DOCKER_HOST DOCKER_CONTEXT")
     else:
         yield ok("api", told)
 
 
 def store(site: Site) -> Iterator[Finding]:
-    """Say what the image store can; that it is the older one, the engine's own line has said."""
-    if site.engine is not None and site.engine.containerd_store:
-        yield ok("store", "containerd's: it holds several platforms of an image")
+    """Say what the image store can."""
+    if site.engine is not None:
+        yield mend_engine.store(site.engine)
 
 
 def clock(site: Site) -> Iterator[Finding]:
     """Say whether the engine's clock is this machine's: that of a virtual machine stands still while it sleeps."""
     if site.engine is not None:
-        way_out = "restart the engine, or its virtual machine"
+        image = mend_bases.alpine(site.bases, site.mirror) or "alpine"
+        # That of a virtual machine is set by its hardware's, which goes on while it sleeps.
+        way_out = f"docker run --rm --privileged {image} hwclock -s"
         yield told_of_clock("the engine's clock", site.engine.ahead, way_out=way_out)
 
 
@@ -88,6 +90,6 @@ def told_of_cache(records: int, size: int, version: str) -> Finding:
     told = f"{records} records, {size / 10**9:.1f} GB, in the engine's builder"
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if records > _MOST_RECORDS and numbers and numbers < _READS_ALL:
-        told += f"; engine {version} may not start again with more than 4500"
-        return warning("build cache", told, way_out="docker builder prune (everybody's on this engine)")
+        told += f", everybody's; engine {version} may not start again with more than 4500"
+        return warning("build cache", told, way_out="docker builder prune")
     return ok("build cache", told)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ...errors import ConfigError, PushError
 from ...plan.bases import hub_path
+from ...plan.commands import edit
+from ...plan.names import is_loopback
 from .. import client_file, credentials, registry, trust
 from . import bases as base_images
-from . import look_engine, stand_in_record, stand_ins
+from . import look_engine, mending, stand_in_record, stand_ins
 from .check import Site
 from .findings import Finding, cannot, ok, warning
 
-_HUB = "registry-1.docker.io"
 _LOGIN = re.compile(r"\b40[13]\b|denied|unauthorized|insufficient_scope|authorization failed", re.IGNORECASE)
 _ABSENT = re.compile(r"not found|\b404\b|manifest unknown|name unknown", re.IGNORECASE)
 
@@ -33,20 +34,23 @@ def bases(site: Site) -> Iterator[Finding]:
     with ThreadPoolExecutor(max_workers=8) as pool:
         places = [base_images.mirrored(one, site.mirror) for one in asked]
         for place, refusal in zip(places, pool.map(base_images.refusal, places), strict=True):
-            yield told_of_base(place, refusal, mirrored=site.mirror is not None and place.startswith(f"{site.mirror}/"))
+            mirrored = site.mirror is not None and place.startswith(f"{site.mirror}/")
+            yield told_of_base(place, refusal, site, mirrored=mirrored)
 
 
-def told_of_base(reference: str, refusal: str | None, *, mirrored: bool) -> Finding:
-    """Return how a base stands, from what its registry said; pure."""
-    short, host = reference.partition("@")[0], registry.host_of(reference) if "/" in reference else _HUB
+def told_of_base(reference: str, refusal: str | None, site: Site, *, mirrored: bool) -> Finding:
+    """Return how a base stands, from what its registry said."""
+    short, host = reference.partition("@")[0], registry.host_of(reference) if "/" in reference else registry.HUB
     if refusal is None:
         return ok("bases", f"{short} is to be had{' from the mirror' if mirrored else ''}")
     if _LOGIN.search(refusal):
-        way_out = f"docker login {host}"
-    elif _ABSENT.search(refusal):
-        way_out = "mend container.mirror" if mirrored else "mend its FROM line"
+        way_out = mending.login(host)
+    elif mirrored:
+        way_out = mending.setting(site, "mirror") or mending.edit_key(site.root, "invoke.yaml", "mirror")
+    elif _ABSENT.search(refusal) or hub_path(reference) is None:
+        way_out = mending.from_line(site, reference)
     else:
-        way_out = "mend container.mirror, or leave it out" if mirrored else "inv container-setup, or container.mirror"
+        way_out = "inv container-setup"
     return cannot("bases", f"{short} cannot be had: {refusal}", way_out=way_out)
 
 
@@ -59,14 +63,15 @@ def published(site: Site) -> Iterator[Finding]:
         registry.require(site.registry, _bundle(site))
     except PushError as error:
         told = f"{error.reason}; builds do without it, pushes and --reuse do not"
-        yield warning("registry", told, way_out=error.hint or "check --registry")
+        asked = f"curl -sSv {'http' if is_loopback(host) else 'https'}://{host}/v2/"
+        yield warning("registry", told, way_out=mending.setting(site, "registry") or asked)
         return
     asked_by = credentials.source(host)
     for service in site.services[:1]:
         refusal = base_images.refusal(f"{site.registry}/{service}:latest")
         if refusal is not None and _LOGIN.search(refusal):
             told = f"{host} answers, and does not show {site.registry}/{service} (login by {asked_by}): {refusal}"
-            yield warning("registry", told, way_out=f"docker login {host}")
+            yield warning("registry", told, way_out=mending.login(host))
             return
     yield ok("registry", f"{host} answers; login by {asked_by}")
 
@@ -81,7 +86,8 @@ def helpers(_site: Site) -> Iterator[Finding]:
         program = f"docker-credential-{name}"
         if shutil.which(program) is None:
             told = f"{client_file.path()} names {program}, which is not on PATH: what takes a login fails"
-            yield warning("credentials", told, way_out=f"install {program}, or take {name} out of that file")
+            line = mending.line_of(client_file.path(), rf'.*"{re.escape(name)}"')
+            yield warning("credentials", told, way_out=edit(client_file.path(), line))
         else:
             yield ok("credentials", f"{program} is there")
     if not named:
@@ -92,13 +98,12 @@ def helpers(_site: Site) -> Iterator[Finding]:
 def clock(site: Site) -> Iterator[Finding]:
     """Hold this machine's clock against the first registry that says what time it is."""
     hosts = dict.fromkeys(
-        registry.host_of(place) for place in (site.registry, site.mirror, f"{_HUB}/x") if place is not None
+        registry.host_of(place) for place in (site.registry, site.mirror, f"{registry.HUB}/x") if place is not None
     )
     for host in hosts:
         ahead = registry.ahead(host, _bundle(site))
         if ahead is not None:
-            way_out = "timedatectl set-ntp true, or set this machine's clock"
-            yield look_engine.told_of_clock(f"the clock of {host}", ahead, way_out=way_out)
+            yield look_engine.told_of_clock(f"the clock of {host}", ahead, way_out=mending.set_clock(ahead))
             return
     yield ok("clock", "no registry answers to compare it with")
 

@@ -1,18 +1,21 @@
 """Steps of the set-up: an engine that answers, docker and buildx, room on the disks."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import EngineError
+from ...plan.commands import edit, quoted
 from .. import cache
-from . import choice, disk, packages, plugin, private, processes, reach, records
-from .findings import Finding, Say, State, cannot, changed, doing, ok, warning
+from . import choice, disk, mending, packages, plugin, private, processes, reach, records
+from .findings import Finding, Say, State, cannot, changed, doing, ok, told, warning
 
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
 _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _HAS_ALL = "bake, imagetools and rawjson are there"
-_STORE = "switch on the containerd image store: https://docs.docker.com/engine/storage/containerd/"
+_DAEMON = Path("/etc/docker/daemon.json")
+_STORE = '"features": {"containerd-snapshotter": true}'
 
 
 def look(found: reach.Engine) -> Iterator[Finding]:
@@ -22,13 +25,13 @@ def look(found: reach.Engine) -> Iterator[Finding]:
         case choice.Use():
             yield _described(found)
         case _ if ours is not None and ours.socket is not None:
-            told = f"none answers at {found.endpoint}; the private one does at {ours.socket}"
-            yield cannot("engine", told, way_out=_export(ours.socket))
+            text = f"none answers at {found.endpoint}; the private one does at {ours.socket}"
+            yield cannot("engine", text, way_out=_export(ours.socket))
         case choice.Refuse(reason=reason, way_out=way_out):
             yield cannot("engine", reason, way_out=way_out)
         case choice.Start():
-            told = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
-            yield cannot("engine", told, way_out="inv container-setup starts a private one")
+            text = f"no engine answers at {found.endpoint}: {found.detail or found.reach.value}"
+            yield cannot("engine", text, way_out="inv container-setup")
 
 
 def engine(say: Say) -> reach.Engine:
@@ -56,6 +59,8 @@ def engine(say: Say) -> reach.Engine:
             return started
         case choice.Use():
             say(_described(found))
+            if not found.containerd_store:
+                say(store(found))
             return found
 
 
@@ -81,7 +86,8 @@ def _started(socket: Path, say: Say) -> reach.Engine:
     try:
         records.release(place)
     except EngineError as error:  # the engine is well; what is left only takes room
-        say(warning("engine", f"what those steps kept stays on the disk: {error.reason}", way_out=str(error.hint)))
+        text, way_out = told(error, "inv container-setup")
+        say(warning("engine", f"what those steps kept stays on the disk: {text}", way_out=way_out))
     return started
 
 
@@ -137,7 +143,8 @@ def room(found: reach.Engine, say: Say) -> None:
             continue
         text = f"{free / disk.GIGABYTE:.0f} GB free for the {name} ({path})"
         if free < disk.MINIMUM:
-            say(warning("disk", text, way_out="inv container-clean; docker system df shows what takes the room"))
+            way_out = f"du -xhd1 {quoted(path)}" if name == "cache" else "inv container-clean; docker system df"
+            say(warning("disk", text, way_out=way_out))
         else:
             say(ok("disk", text))
 
@@ -153,15 +160,24 @@ def _our_own() -> reach.Engine | None:
 
 def _described(found: reach.Engine) -> Finding:
     text = f"{found.version} at {found.endpoint}"
-    if not found.containerd_store:
-        return warning("engine", f"{text}: its image store holds one platform an image", way_out=_STORE)
     if found.socket is not None and found.socket == private.layout().socket:
         return Finding(state=State.OK, subject="engine", text=text, way_out=_export(found.socket))
     return ok("engine", text)
 
 
+def store(found: reach.Engine) -> Finding:
+    """Say what the image store of an engine can."""
+    if found.containerd_store:
+        return ok("store", "containerd's: it holds several platforms of an image")
+    text = f"the older one: it holds one platform an image; {_STORE} in the engine's {_DAEMON.name} has it change"
+    if _DAEMON.exists():
+        return warning("store", text, way_out=mending.as_root(edit(_DAEMON)))
+    switch = f"echo '{{{_STORE}}}' | {mending.as_root(f'tee {_DAEMON}')}"
+    return warning("store", text, way_out=f"{switch} && {mending.as_root('systemctl restart docker')}")
+
+
 def _export(socket: Path) -> str:
-    return f"to use it in this shell: export DOCKER_HOST=unix://{socket}"
+    return f"export DOCKER_HOST={quoted(f'unix://{socket}')}"
 
 
 def _use(socket: Path) -> None:
@@ -179,5 +195,6 @@ def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
         ours=private.running() and private.recorded_socket() == socket,
         usual=usual,
         own_socket=place.socket,
-        distribution=packages.distribution().name,
+        distribution="macos" if sys.platform == "darwin" else packages.distribution().name,
+        chosen_by_host=bool(os.environ.get("DOCKER_HOST")),
     )

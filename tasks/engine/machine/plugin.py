@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from .. import cache, client_file, process
-from . import gobuild, packages
+from . import gobuild, mending, packages
 
 LATEST = "v0.36.1"
 """The buildx that ``--latest-buildx`` builds."""
@@ -176,4 +176,4 @@ def _link(link: Path, program: Path) -> bool:
 
 def _require_packages(problem: str) -> None:
     if not packages.can_install():
-        raise EngineError(problem, hint=f"{packages.INSTALL_DOCKER} (it brings docker and buildx)")
+        raise EngineError(f"{problem}, which Docker's packages bring", hint=mending.install_docker())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import EngineError
+from ...plan.commands import tail
 from .. import cache, process
 from . import bridge, files, mounts, packages, processes, reach
 
@@ -134,7 +135,7 @@ def ensure_started(socket: Path) -> reach.Engine:
     )
     found = _wait(socket)
     if found is None:
-        raise EngineError(f"the private engine did not get up: {last_words(place.log)}", hint=f"its log: {place.log}")
+        raise EngineError(f"the private engine did not get up: {last_words(place.log)}", hint=tail(place.log))
     return found
 
 

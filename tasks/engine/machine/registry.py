@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...errors import EngineError
+from ...plan.commands import tail
 from .. import cache, process
 from . import files, packages, private, processes
 
@@ -70,7 +71,7 @@ def ensure_started() -> tuple[int, bool]:
         root / "usr/bin/docker-registry", "serve", place / "config.yml", log=log, drop=("REGISTRY_", "OTEL_")
     )
     if not _wait(number):
-        raise EngineError(f"the loopback registry did not get up: {private.last_words(log)}", hint=f"its log: {log}")
+        raise EngineError(f"the loopback registry did not get up: {private.last_words(log)}", hint=tail(log))
     return number, True
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ...errors import ConfigError, EngineError
+from ...plan.commands import tail
 from .. import cache, process
 from . import buildkitd, files, packages, private
 
@@ -138,7 +139,7 @@ def _connect(name: str) -> None:
     process.check("docker", "buildx", "create", "--name", name, "--driver", _REMOTE, address, timeout=_ASK_SECONDS)
     if not _bootstraps(name):
         log = buildkitd.log(name)
-        raise EngineError(f"builder {name} does not answer: {private.last_words(log)}", hint=f"its log: {log}")
+        raise EngineError(f"builder {name} does not answer: {private.last_words(log)}", hint=tail(log))
 
 
 def _recorded() -> dict[str, str]:

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import cache
-from . import gobuild, packages
+from ...errors import EngineError
+from ...plan.commands import quoted
+from .. import cache, process
+from . import gobuild, mending, packages
 from .check import Site
-from .findings import Finding, Say, changed, doing, ok
+from .findings import Finding, Say, changed, doing, ok, warning
 
 VERSION = "v0.74.0"
 """Of the Trivy that is built."""
 
 _MODULE = "github.com/aquasecurity/trivy"
 _PROGRAM = "trivy"
+_SECONDS = 30.0
 # It asks for an experiment of Go 1.26 which Go 1.27 no longer has by that name.
 _TOOLCHAIN = "go1.26.8"
 _EXPERIMENTS = "jsonv2"
@@ -53,7 +56,23 @@ def ensure() -> tuple[Path, bool]:
 def look(_site: Site) -> Iterator[Finding]:
     """Say whether there is one."""
     found = program()
-    yield ok("scanner", "none; to scan images: inv container-setup --scanner" if found is None else str(found))
+    if found is None:
+        yield ok("scanner", "none; to scan images: inv container-setup --scanner")
+        return
+    fault = _fault(found)
+    if fault:
+        way_out = f"{mending.as_root(f'rm {quoted(found)}')} && inv container-setup --scanner"
+        yield warning("scanner", f"{found} does not start: {fault}", way_out=way_out)
+    else:
+        yield ok("scanner", str(found))
+
+
+def _fault(trivy: Path) -> str:
+    try:
+        done = process.run(trivy, "--version", timeout=_SECONDS)
+    except EngineError as error:
+        return error.reason
+    return "" if done.ok else done.last_line
 
 
 def mend(_site: Site, say: Say) -> None:
@@ -61,7 +80,10 @@ def mend(_site: Site, say: Say) -> None:
 
     Raises EngineError when it cannot be built.
     """
-    if program() is None:
+    there = program()
+    if there is not None and _fault(there):
+        return  # whose it is, and what else it is for, is not known
+    if there is None:
         say(doing("scanner", f"building Trivy {VERSION}, up to 10 minutes"))
     found, built = ensure()
     say((changed if built else ok)("scanner", f"{found} was built" if built else str(found)))

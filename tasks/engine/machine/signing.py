@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from ...errors import ConfigError, EngineError, PushError, SignError
+from ...errors import ConfigError, EngineError, PushError, SignError, TaskError
 from ...plan.retrying import Patience
 from .. import cosign, keys
 from ..retries import Retries
-from . import packages
+from . import mending, packages
 from .check import Site
-from .findings import Finding, Say, changed, doing, ok, warning
+from .findings import Finding, Say, changed, doing, ok, told, warning
 
 _RELEASES = "install cosign: https://docs.sigstore.dev/cosign/system_config/installation/"
 
@@ -23,10 +23,17 @@ def look(site: Site) -> Iterator[Finding]:
         program = cosign.find()
         key = keys.check_key(program, wanted, Retries(Patience(times=0)))
     except (ConfigError, SignError, PushError) as error:
-        told = f"{error.reason}; builds do without it, a push is refused"
-        yield warning("signing", told, way_out=error.hint or cosign.INSTALL)
+        text, way_out = told(error, _otherwise(site, error))
+        yield warning("signing", f"{text}; builds do without it, a push is refused", way_out=way_out)
         return
     yield ok("signing", f"{program.path} signs with {wanted}" + (f" ({key.fingerprint})" if key else ""))
+
+
+def _otherwise(site: Site, error: TaskError) -> str:
+    if cosign.PASSWORD in error.reason:
+        return f"read -rs {cosign.PASSWORD} && export {cosign.PASSWORD}"
+    key = "sign" if error.reason.startswith("container.sign is ") else "sign_key"
+    return mending.setting(site, key) or mending.edit_key(site.root, "invoke.yaml", key)
 
 
 def mend(_site: Site, say: Say) -> None:

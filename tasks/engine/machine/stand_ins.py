@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
+from ...plan.commands import tail
 from ...plan.platforms import Platform, of_machine
 from .. import cache, process, trust
 from . import bases, files, packages, registry, rootfs, stand_in_record
@@ -161,7 +162,7 @@ def _bake(folder: Path, definition: dict[str, Any]) -> dict[str, str]:
     )
     files.write_text(log, done.stdout + done.stderr)
     if not done.ok:
-        raise EngineError(f"the stand-in bases did not build: {done.last_line}", hint=f"its log: {log}")
+        raise EngineError(f"the stand-in bases did not build: {done.last_line}", hint=tail(log))
     told = files.read_json(folder / "metadata.json")
     return {name: str(told[name]["containerimage.digest"]) for name in definition["target"]}
 
