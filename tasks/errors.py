@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from invoke.exceptions import Exit
 
-from .plan.printable import for_runner, line, masked, spelled
+from .printable import for_runner, line, masked, spelled
 
 # The lines of a list are indented; any other comes from a value.
 _OWN_LINE = re.compile(r"\n(?!  )")

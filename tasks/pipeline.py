@@ -19,8 +19,8 @@ from .plan.freshness import Verdict
 from .plan.history import SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
-from .plan.printable import spelled_in_json
 from .plan.targets import REVISION_LABEL, Output
+from .printable import spelled_in_json
 from .recording import Recording, recorded
 from .report import style, table
 from .services import read_dockerfile

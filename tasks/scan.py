@@ -85,7 +85,7 @@ def run_sbom(c: Context, repository: Repository, values: dict[str, Any]) -> flag
     """
     from . import scanning, settings
     from .errors import ConfigError
-    from .plan.printable import spelled_in_json
+    from .printable import spelled_in_json
 
     if (values["image"] is None) == (values["service"] is None):
         raise ConfigError("--service or --image says what to list, and one of them has to", hint="--service NAME")

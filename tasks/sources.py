@@ -8,9 +8,9 @@ from .engine.machine import stand_in_record
 from .errors import ConfigError
 from .plan import bases, dockerfile, reads
 from .plan.history import recorded
-from .plan.printable import line
 from .plan.scope import Scope
 from .plan.targets import Source, support_name
+from .printable import line
 from .services import Repository, Service, read_dockerfile
 
 

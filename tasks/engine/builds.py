@@ -14,9 +14,9 @@ from ..errors import EngineError
 from ..plan.caches import at_fault
 from ..plan.failures import Failure, diagnose
 from ..plan.outcomes import Outcome, State
-from ..plan.printable import masked
 from ..plan.steps import Course, Step
 from ..plan.targets import Target
+from ..printable import masked
 from . import excerpt, workspace
 from .events import Account, Begun, Ended, Event, Output, Warned
 from .stalls import Stalls, is_push

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..plan.printable import masked
 from ..plan.steps import Step
+from ..printable import masked
 
 TAIL = 20  # lines of a step that are kept for the message
 LONGEST = 16 * 1024

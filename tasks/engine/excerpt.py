@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..plan.failures import Excerpt
-from ..plan.printable import masked
 from ..plan.targets import Target
+from ..printable import masked
 
 _OF_TARGET = re.compile(r"\[(_[\w-]+) ")  # a step of an image that others of the run stand on
 _SHOWN = re.compile(r"\s*(\d+) \| (?:>>>|   ) ?(.*)")

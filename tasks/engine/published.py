@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..plan.printable import masked
+from ..printable import masked
 from . import buildx, moment
 from .supervisor import Callbacks, Ended, Job, run_all
 

@@ -9,7 +9,7 @@ from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..plan.printable import masked
+from ..printable import masked
 from . import api
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import ScanError
 from ..plan.platforms import Platform
-from ..plan.printable import masked, stripped
 from ..plan.scanning import FOUND, MARKER, OUT_OF_SUPPORT, Scanned
+from ..printable import masked, stripped
 from . import cache, moment
 from .machine import files, scanner
 from .supervisor import Callbacks, Ended, Job, run_all

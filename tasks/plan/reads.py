@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..printable import line
 from .dockerfile import (
     DECIDED,
     LONGEST,
@@ -26,7 +27,6 @@ from .dockerfile import (
     words_of,
 )
 from .platforms import Platform
-from .printable import line
 
 _KNOWN = frozenset(
     {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER"}

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TaskError
+from ..printable import masked, spelled_in_json
 from .outcomes import Content, Layer, Outcome, State
-from .printable import masked, spelled_in_json
 
 if TYPE_CHECKING:
     from .steps import Course, Step

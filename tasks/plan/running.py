@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ConfigError
-from .printable import line
+from ..printable import line
 from .targets import SERVICE_LABEL
 
 # On the containers alone, with the project as its value: images and what is built on them never carry it.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from .printable import masked
+from ..printable import masked
 
 _EPOCH = "SOURCE_DATE_EPOCH"
 # Variables that change what comes out, or whether anything does, and how.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..plan.printable import for_runner
+from ..printable import for_runner
 from . import style
 
 LARGEST = 1 << 20  # bytes of a step's summary: of a larger one GitHub shows nothing

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ..engine.cache import folder
 from ..plan import growth, lastrun, timeline
-from ..plan.printable import spelled
+from ..printable import spelled
 from . import style
 from .drawing import MARKS, Drawing
 

@@ -9,8 +9,8 @@ from colorama import Fore
 
 from ..plan.conditions import READ_ONLY, Condition, Health
 from ..plan.freshness import Ages
-from ..plan.printable import masked
 from ..plan.running import Container, Launch
+from ..printable import masked
 from . import grid, style
 
 LAST_LINES = 20

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..plan.exemptions import Exemption, Finding, Kind
-from ..plan.printable import masked
 from ..plan.scanning import Excused, Scan, Verdict
 from ..plan.verdicts import Result
+from ..printable import masked
 from . import grid, style
 
 _HEADS = ("image", "platform", "result", "looked at")

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from colorama import Fore, Style, just_fix_windows_console
 
-from ..plan.printable import for_runner, stripped
+from ..printable import for_runner, stripped
 
 GOOD, BAD, BUSY, QUIET, STRONG = Fore.GREEN, Fore.RED, Fore.CYAN, Style.DIM, Style.BRIGHT
 WARN = Fore.YELLOW

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..plan.checks import Judged, counted
 from ..plan.evidence import Answer, Evidence, Start
-from ..plan.printable import masked
 from ..plan.verdicts import Result, some
+from ..printable import masked
 from . import grid, style
 
 _HEADS = ("image", "platform", "result", "healthy", "size")

@@ -13,8 +13,8 @@ from tasks.engine import buildx
 from tasks.errors import TaskError
 from tasks.plan import bake
 from tasks.plan.bases import Base
-from tasks.plan.printable import spelled_in_json
 from tasks.plan.targets import Output
+from tasks.printable import spelled_in_json
 from tasks.report import progress
 from tests.property import hostile, typed, watch
 from tests.property.cases import hostile as tries

@@ -13,9 +13,9 @@ import pytest
 from colorama import Fore, Style
 from hypothesis import strategies as st
 
-from tasks import errors
+from tasks import errors, printable
 from tasks.engine.events import Account, Begun, Ended, Output, Warned
-from tasks.plan import loglines, printable, running
+from tasks.plan import loglines, running
 from tasks.plan.cleaning import CacheRecord, Cleaning, Image
 from tasks.plan.conditions import Condition, Exit, Health
 from tasks.plan.failures import Excerpt, diagnose

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tasks import errors
+from tasks import errors, printable
 from tasks.engine import github as door
-from tasks.plan import printable, record
+from tasks.plan import record
 from tasks.plan.failures import Failure, Kind
 from tasks.plan.outcomes import Content, State
 from tasks.plan.steps import Course

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from ...errors import TaskError
 from ...plan.commands import is_command
-from ...plan.printable import masked
+from ...printable import masked
 
 
 class State(StrEnum):
