@@ -138,10 +138,14 @@ def later(version: str, names: Sequence[str]) -> str | None:
 
     Only versions that are numbers with dots have an order here.
     """
-    own = _numbers(version)
-    told = {name: _numbers(name) for name in names}
-    after = [name for name, numbers in told.items() if own and numbers and numbers > own]
-    return max(after, key=lambda name: told[name] or (), default=None)
+    own, found = _numbers(version), highest(names)
+    return found if own and found is not None and (_numbers(found) or ()) > own else None
+
+
+def highest(names: Sequence[str]) -> str | None:
+    """Return the highest release of those of these names; None where none can be told."""
+    told = {name: numbers for name in names if (numbers := _numbers(name)) is not None}
+    return max(told, key=lambda name: told[name], default=None)
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:

@@ -53,7 +53,7 @@ class Standing:
         self._require_own_tags(run, names, fixed, moving)
         self._say_backwards(run, names, moving)
         self.held = self._committed(run)
-        known = self._known(run, moving)
+        known = self._known(run, names, moving)
         own = {target.service: _staged_digest(staged, run, target.service, self.commit) for target in targets}
         wanted = {
             target.service: [*fixed, *own[target.service], *known.get(target.service, ()), *moving]
@@ -166,12 +166,17 @@ class Standing:
             )
         return held
 
-    def _known(self, run: "Run", moving: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """Return the digests that records tell of each service: where no tag moves, nothing else tells of the last."""
-        found = () if self.held is None else (self.held,)
-        if not moving:
-            own = [one for one in ledger.read_all(self.registry) if one.project == run.settings.project]
-            found = (*found, *own[:1])
+    def _known(self, run: "Run", names: Sequence[str], moving: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the digests that records tell of each service: of what was rolled back, no tag that moves does."""
+        found = [] if self.held is None else [self.held]
+        last = plan.highest(names)
+        with suppress(plan.DamagedError):  # which container-releases tells
+            others: Sequence[plan.Release | None] = ()
+            if not moving:
+                others = ledger.read_all(self.registry)
+            elif last is not None:
+                others = [ledger.read(self.registry, last)]
+            found += [one for one in others if one is not None and one.project == run.settings.project][:1]
         return {
             service: [one.digests[service] for one in found if service in one.digests]
             for service in dict.fromkeys(service for one in found for service in one.digests)

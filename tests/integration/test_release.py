@@ -209,6 +209,16 @@ def test_a_release_after_a_rollback_goes_forward(shop: Shop) -> None:
     assert shop.moving() == second
 
 
+def test_what_was_rolled_back_is_not_built_again(shop: Shop) -> None:
+    released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second")
+    shop.inv("container-rollback").ok()
+    shop.state("1.2.0")
+    said = shop.push(*QUICK).ok()
+    assert "2 up to date" in said.out
+    assert shop.moving() == second
+
+
 def test_a_release_is_signed_and_only_what_is_signed_is_gone_back_to(
     shop: Shop, every_key: tuple[Keys, Keys], tmp_path: Path
 ) -> None:

@@ -69,6 +69,11 @@ def test_the_highest_release_after_a_version(version: str, names: tuple[str, ...
     assert plan.later(version, names) == found
 
 
+def test_the_highest_release_is_that_of_the_highest_numbers() -> None:
+    assert plan.highest(("v1.9.0", "v1.10.0", "edge", "sha256-0")) == "v1.10.0"
+    assert plan.highest(("edge",)) is None
+
+
 def test_a_release_without_a_version_s_tag_is_called_by_its_commit() -> None:
     assert plan.name_of((), "1.2.3", "0123456789abcdef") == "1.2.3-g0123456789ab"
     assert plan.name_of(("v1.2.3",), "1.2.3", "0123456789abcdef") == "v1.2.3"
