@@ -16,7 +16,7 @@ from .plan import checks, record
 from .plan.evidence import Base, Evidence, Image, Runs, Subject, Unknown, completed
 from .plan.verdicts import some
 from .report import running as live
-from .report import style
+from .report import style, verify_page
 from .report import verify as report
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 LOCK = "verify.lock"
-JSON_FILE, JUNIT_FILE = "verify.json", "verify.xml"
+JSON_FILE, JUNIT_FILE, PAGE = "verify.json", "verify.xml", "verify.html"
 _TICK = 0.1  # seconds between two looks at whether a person has lost patience
 _AT_ONCE = 6  # images that are tried side by side
 
@@ -75,7 +75,7 @@ def verified(
     began, started = time.monotonic(), datetime.now(UTC)
     chosen = tuple(replace(one, skipped=one.skipped | wish.skip) for one in chosen)
     with workspace.alone(settings.root, lambda: style.note("another verification runs here; waiting for it"), LOCK):
-        records.remove_files(settings.root, JSON_FILE, JUNIT_FILE)  # an older one would tell of another run
+        records.remove_files(settings.root, JSON_FILE, JUNIT_FILE, PAGE)  # an older one would tell of another run
         seen = _Round(settings, repository, chosen, client, engine.native()).all()
         judged = [report.Line(one, checks.judge(one, require=wish.require)) for one in seen]
         found = report.Report(
@@ -89,6 +89,7 @@ def verified(
         content = report.answer(found)
         frame = record.frame(settings.task, started, found.seconds, record.ending(error))
         records.write_file(settings.root, JSON_FILE, record.dumps({**frame, **content}))
+        records.write_file(settings.root, PAGE, verify_page.render({**frame, **content}))
         records.write_file(settings.root, JUNIT_FILE, report.as_junit(found))
         for line in found.images:
             if not line.failed:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _SMALL = 4_000_000  # bytes of a file that are read at once; a larger one is mapped
+_CAPABILITIES = "SCHILY.xattr.security.capability"  # as engines and BuildKit write extended attributes
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 20
@@ -239,7 +240,7 @@ def _entry(content: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[Entry, li
         if program is not None and not program.architecture.isalnum() and not member.mode & 0o111:
             program = None
         found = [*([named] if named else []), *leaks.secrets_within(path, inside)]
-    return Entry(path, Kind.FILE, member.mode, member.size, program), found
+    return Entry(path, Kind.FILE, member.mode, member.size, program, _CAPABILITIES in member.pax_headers), found
 
 
 @contextmanager

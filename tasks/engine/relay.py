@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 # What connects to a port of its loopback: of busybox, of netcat, and of any bash.
-_BASH = 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit; cat <&0 >&3 2>&3 & exec cat <&3'
-CABLES = (("nc", "127.0.0.1"), ("busybox", "nc", "127.0.0.1"), ("bash", "-c", _BASH, "bash"))
+_HERE, _HERE_6 = "127.0.0.1", "::1"
+_BASH = f'exec 3<>"/dev/tcp/{_HERE}/$1" || exit; cat <&0 >&3 2>&3 & exec cat <&3'
+CABLES = (("nc", _HERE), ("busybox", "nc", _HERE), ("bash", "-c", _BASH, "bash"))
 LARGEST = 8_000_000  # bytes of an answer that are read
 _HEAD = struct.Struct(">BxxxL")
 _OUTPUT = 1  # the engine's name of that stream; the other is its errors
@@ -106,7 +107,7 @@ class _Output(io.RawIOBase):
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, port: int, cable: _Cable) -> None:
-        super().__init__("127.0.0.1", port)
+        super().__init__(_HERE, port)
         self._cable = cable
 
     def connect(self) -> None:
@@ -125,9 +126,15 @@ class Relay:
 
         Raises EngineError when the container is gone.
         """
+        first = self._get(self._words, port, path, seconds)
+        if first.fault != UNHEARD:
+            return first
+        return self._get(tuple(word.replace(_HERE, _HERE_6) for word in self._words), port, path, seconds)
+
+    def _get(self, words: tuple[str, ...], port: int, path: str, seconds: float) -> Answer:
         began = time.monotonic()
         with translated():
-            run = self._api.exec_create(self._container, [*self._words, str(port)], stdin=True)
+            run = self._api.exec_create(self._container, [*words, str(port)], stdin=True)
             cable = _Cable(self._api.exec_start(run["Id"], socket=True), seconds)
         try:
             connection = _Connection(port, cable)

@@ -34,6 +34,8 @@ _SECOND = 1_000_000_000  # in the engine's words
 _LOOK = 300_000_000
 _PROBE = 5 * _SECOND  # what one look at its health may take
 _LIFE = 900  # seconds after which a network that nobody ended goes away by itself
+_ALONE = "none"
+_LOW_PORTS = "net.ipv4.ip_unprivileged_port_start"
 _MOST = 12  # images that are tried for a cable
 _LIKELY = ("busybox", "alpine", "debian", "ubuntu")
 
@@ -90,7 +92,7 @@ class Specimens:
                 self._cable = self._cable[0], self._cable[1], self._hold(self._cable[0])
             cable = self._cable
         if cable is None:
-            return Network(self, "none", None)
+            return Network(self, _ALONE, None)
         image, words, holder = cable
         if holder is None:
             raise EngineError(f"{image} does not start any more", hint="docker info; docker ps -a")
@@ -114,7 +116,7 @@ class Specimens:
         from docker.errors import APIError, ImageNotFound, NotFound
 
         with translated():
-            host = self.host(network="none", memory=MEMORY, tmpfs=(), passing=True)
+            host = self.host(network=_ALONE, memory=MEMORY, tmpfs=(), passing=True)
             config = self.api.create_container_config(
                 image,
                 [str(_LIFE)],
@@ -155,6 +157,8 @@ class Specimens:
             network_mode=network,
             auto_remove=passing,
             volumes_from=list(volumes_from),
+            # An engine lets anybody listen below 1024; a cluster asks for a capability.
+            sysctls={_LOW_PORTS: "1024"} if network == _ALONE else None,
             log_config={"type": "json-file", "config": {"max-size": "1m", "max-file": "2"}},  # type: ignore[arg-type]
         )
 

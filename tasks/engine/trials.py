@@ -51,6 +51,8 @@ class _Trial:
     def __init__(
         self, network: Network, subject: Subject, image: Image, *, foreign: bool, going: Callable[[], bool]
     ) -> None:
+        if "answers" in subject.skipped:  # what is ruled out does not decide whether it is well
+            subject = replace(subject, paths=replace(subject.paths, health=None))
         self._network, self._subject, self._image = network, subject, image
         self._foreign, self._going = foreign, going
         self._began = 0.0
@@ -113,12 +115,13 @@ class _Trial:
             fault = f"{_how(state)} by itself after {time.monotonic() - self._began:.1f} s with exit code {state.code}"
             raise _EndedByItself(Start(fault=fault, lines=specimen.last_lines(_LINES)))
 
-    def _get(self, path: str | None, seconds: float = _ANSWER) -> Answer | None:
+    def _get(self, path: str | None, seconds: float = _ANSWER, *, port: int | None = None) -> Answer | None:
         self._require()
-        port = self._subject.port
-        if self._relay is None or path is None or port is None:
+        own = self._subject.port
+        if self._relay is None or path is None or own is None:
             return None
-        return self._relay.get(port, path, seconds)
+        answer = self._relay.get(port or own, path, seconds)
+        return answer if port in {None, own} else replace(answer, path=f":{port}{answer.path}")
 
     def _start(self, specimen: Specimen) -> Start:
         """Start it, and wait until all that can be asked is well, or until it cannot be any more."""
@@ -132,6 +135,8 @@ class _Trial:
         while True:
             self._require()
             state = specimen.seen()
+            if "healthy" in self._subject.skipped:
+                state = replace(state, health=Health.NONE)
             passed = time.monotonic() - began
             if not state.running:
                 if state.code == _KILLED and not state.out_of_memory:  # the engine hears of the reason a little later
@@ -144,7 +149,7 @@ class _Trial:
             if healthy is None and state.health is Health.HEALTHY:
                 healthy = passed
             if answered is None:
-                answer = self._get(self._subject.paths.health)
+                answer = self._get(self._subject.paths.health, port=self._subject.paths.health_port)
                 if answer is not None and answer.well:
                     answered = time.monotonic() - began
             waiting = (state.health is not Health.NONE and healthy is None) or (answer is not None and answered is None)

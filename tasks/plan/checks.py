@@ -1,7 +1,7 @@
 """Every check of a verification, in the order in which people read them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import checks_content, checks_image, checks_running
 from .evidence import Evidence
@@ -11,6 +11,8 @@ ALL: tuple[Check, ...] = (*checks_running.CHECKS, *checks_content.CHECKS, *check
 NAMES = tuple(check.name for check in ALL)
 # What every run of an image begins with: a platform that cannot run here fails it where it is required.
 REQUIRED = "start"
+_LONGEST = 400  # letters of evidence
+_MOST = 1000  # of what is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,18 @@ def _judge(check: Check, seen: Evidence, *, require: bool) -> Verdict:
     if require and check.name == REQUIRED and seen.runs.impossible:
         return failed(seen.runs.impossible, "inv container-setup --emulation, or leave --require out")
     lacking = check.lacks(seen)
-    return not_run(lacking) if lacking else check.judge(seen)
+    fault = "" if seen.runs.first is None else seen.runs.first.fault
+    if lacking and fault and not seen.runs.impossible and REQUIRED in seen.subject.skipped:
+        return failed(f"{lacking}: it {fault}", f"{check.name} cannot be told: rule it out, too, or mend that")
+    return not_run(lacking) if lacking else _short(check.judge(seen))
+
+
+def _short(verdict: Verdict) -> Verdict:
+    """Return a verdict that quotes no more than fits a line or two: what an image says may be megabytes."""
+    said, found = verdict.said, verdict.found
+    if len(said) > _LONGEST:
+        said = f"{said[:_LONGEST]}…"
+    return replace(verdict, said=said, found=tuple(one[:_LONGEST] for one in found[:_MOST]))
 
 
 def counted(judged: Sequence[Judged], result: Result) -> int:

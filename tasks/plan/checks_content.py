@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from .evidence import Base, Evidence, Kind, Layer, Leak
 from .layering import Placed, above, merged
-from .verdicts import Check, Verdict, failed, not_run, ok, some
+from .verdicts import Check, Verdict, failed, failed_by, not_run, ok
 
 _BASELESS = "it stands on no base that is known"
 _SETUID, _SETGID = 0o4000, 0o2000
@@ -40,10 +40,8 @@ def _architecture(seen: Evidence) -> Verdict:
         if one.entry.program is not None and one.entry.program.architecture != wanted
     }
     if wrong:
-        return failed(
-            f"not for {wanted}: {some([f'/{path} is for {arch}' for path, arch in wrong.items()])}",
-            "compile for $TARGETARCH",
-        )
+        bad = [f"/{path} is for {arch}" for path, arch in wrong.items()]
+        return failed_by(bad, "compile for $TARGETARCH", begin=f"not for {wanted}: ")
     return ok(f"{_counted(programs)} for {wanted} {where}") if programs else not_run(f"there is no program {where}")
 
 
@@ -67,16 +65,15 @@ def _of_programs(seen: Evidence, flaw: str, virtue: str, hint: str) -> Verdict:
     if not programs:
         return not_run(f"there is no program {where}")
     bad = [f"/{path}" for path, one in programs.items() if getattr(one.entry.program, flaw)]
-    return failed(f"not {virtue}: {some(bad)}", hint) if bad else ok(f"{_counted(programs)} {virtue}, {where}")
+    return failed_by(bad, hint, begin=f"not {virtue}: ") if bad else ok(f"{_counted(programs)} {virtue}, {where}")
 
 
 def _setuid(seen: Evidence) -> Verdict:
-    bad = [
-        f"/{path} ({one.entry.mode & 0o7777:o})"
-        for path, one in merged(seen.image.layers).items()
-        if one.entry.kind is Kind.FILE and one.entry.mode & (_SETUID | _SETGID)
-    ]
-    return failed(f"set: {some(bad)}", "chmod a-s, in the layer that brings it") if bad else ok("none is set")
+    files = {path: one.entry for path, one in merged(seen.image.layers).items() if one.entry.kind is Kind.FILE}
+    bad = [f"/{path} ({one.mode & 0o7777:o})" for path, one in files.items() if one.mode & (_SETUID | _SETGID)]
+    bad += [f"/{path} (capabilities)" for path, one in files.items() if one.capable]
+    hint = "chmod a-s or setcap -r, in the layer that brings it"
+    return failed_by(bad, hint, begin="set: ") if bad else ok("none is set")
 
 
 def _secrets(seen: Evidence) -> Verdict:
@@ -97,7 +94,7 @@ def _leftovers(seen: Evidence) -> Verdict:
 def _none_of(seen: Evidence, kind: str, more: Sequence[str], hint: str) -> Verdict:
     found = [*(_placed(leak, at, seen.image.layers) for at, leak in _leaks(seen.image.layers, kind)), *more]
     if found:
-        return failed(some(found), hint)
+        return failed_by(found, hint)
     lacking = unreadable(seen)
     return not_run(lacking) if lacking else ok(f"none in {len(seen.image.layers)} layers")
 

@@ -15,6 +15,8 @@ class Paths:
     """Where a service is asked over HTTP; None where it says nothing of that kind."""
 
     health: str | None = None
+    health_port: int | None = None
+    """Where that is asked, if not at the service's own port."""
     ready: str | None = None
     metrics: str | None = None
     slow: str | None = None
@@ -102,6 +104,8 @@ class Entry:
     size: int = 0
     program: Program | None = None
     """None for what is no program."""
+    capable: bool = False
+    """Whether whoever runs it gets capabilities from the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class Image:
     """Those of its configuration: environment, history."""
 
 
-_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[^/\s\"']*)?(/[^\s\"']*)")
+_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::([^/\s\"']*))?(/[^\s\"']*)")
 
 
 def completed(subject: Subject, image: Image) -> Subject:
@@ -163,10 +167,11 @@ def completed(subject: Subject, image: Image) -> Subject:
     if port is None:
         exposed = (one.partition("/") for one in image.ports)
         port = next((int(number) for number, _, kind in exposed if kind == "tcp" and number.isdigit()), None)
-    health = subject.paths.health
+    health, at = subject.paths.health, None
     if health is None and (asked := _URL.search(" ".join(image.health_test))):
-        health = asked[1]
-    return replace(subject, port=port, paths=replace(subject.paths, health=health))
+        health = asked[2]
+        at = int(asked[1]) if re.fullmatch(r"[0-9]{1,5}", asked[1] or "") else None
+    return replace(subject, port=port, paths=replace(subject.paths, health=health, health_port=at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

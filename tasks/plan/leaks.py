@@ -18,7 +18,15 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
     for literal, pattern, what in (
         (
             b"PRIVATE KEY-----",
-            rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----\s+(?:[A-Za-z-]+: [^\r\n]*\r?\n\s*)*[A-Za-z0-9+/]{40}",
+            (
+                rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----(?:\s|\\[nr])+"
+                rb"(?:[A-Za-z-]+: [^\r\n]*\r?\n\s*)*[A-Za-z0-9+/]{40}"
+            ),
+            "a private key",
+        ),
+        (
+            b"PGP PRIVATE KEY BLOCK-----",
+            rb"-----BEGIN PGP PRIVATE KEY BLOCK-----\s+(?:[A-Za-z]+: [^\r\n]*\r?\n)*\s*[A-Za-z0-9+/]{40}",
             "a private key",
         ),
         (b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: \S", "a private key"),
@@ -30,6 +38,11 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
         (b"github_pat_", rb"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}", "a GitHub token"),
         (b"glpat-", rb"(?<![A-Za-z0-9_])glpat-[A-Za-z0-9_-]{20}", "a GitLab token"),
         (b"xoxb-", rb"xoxb-\d{10,13}-\d{10,13}-[A-Za-z0-9]{24}", "a Slack token"),
+        (b"xoxp-", rb"xoxp-\d{10,13}-\d{10,13}-\d{10,13}-[A-Za-z0-9]{32}", "a Slack token"),
+        (b"sk-ant-", rb"(?<![A-Za-z0-9_])sk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{80,}", "an API key"),
+        (b"sk-proj-", rb"(?<![A-Za-z0-9_])sk-proj-[A-Za-z0-9_-]{40,}", "an API key"),
+        (b"SG.", rb"(?<![A-Za-z0-9_])SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}", "a SendGrid key"),
+        (b"hf_", rb"(?<![A-Za-z0-9_])hf_[A-Za-z]{34}(?![A-Za-z0-9])", "a Hugging Face token"),
         (b"sk_live_", rb"(?<![A-Za-z0-9_])sk_live_[A-Za-z0-9]{24,}", "a Stripe key"),
         (b"npm_", rb"(?<![A-Za-z0-9_])npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "an npm token"),
         (b"_authToken=", rb"_authToken=[^\s$\"']{8,}", "an npm token"),
@@ -40,6 +53,7 @@ _CONTENT: tuple[tuple[bytes, "re.Pattern[bytes]", str], ...] = tuple(
     )
 )
 _EXAMPLE = re.compile(r"[._-](?:example|sample|template|dist|defaults?)$")
+_ENVIRONMENT = re.compile(r"\.env(?:\..*|rc)?|[\w-]+\.env")
 _SECRET_FILES: Mapping[str, str] = {
     ".netrc": "logins",
     "_netrc": "logins",
@@ -48,16 +62,19 @@ _SECRET_FILES: Mapping[str, str] = {
     ".pgpass": "database logins",
     ".htpasswd": "logins",
     ".vault-token": "a Vault token",
+    ".dockercfg": "registry logins",
+    "secring.gpg": "a private key",
+    "terraform.tfstate": "what Terraform knows, passwords among it",
     "id_rsa": "a private key",
     "id_dsa": "a private key",
     "id_ecdsa": "a private key",
     "id_ed25519": "a private key",
 }
-_KEY_FILES = (".key", ".p12", ".pfx", ".jks", ".kdbx")
+_KEY_FILES = (".key", ".p12", ".pfx", ".jks", ".keystore", ".ppk", ".kdbx")
 _PUBLIC = "usr/share/"  # where distributions have keys for everybody, as DNSSEC's
 _SECRET_ENDINGS = ("/.aws/credentials", "/.kube/config", "/.cargo/credentials.toml", "/.config/gh/hosts.yml")
 _HISTORIES = re.compile(
-    r"\.(?:bash|ash|zsh|sh|fish|python|node_repl|psql|mysql|sqlite|rediscli|irb|php)_?history|\.lesshst|\.viminfo"
+    r"\.(?:bash|ash|zsh|sh|fish|python|node_repl|psql|mysql|sqlite|rediscli|irb|php)_?history|fish_history|\.lesshst|\.viminfo"
 )
 _REPOSITORIES = frozenset({".git", ".hg", ".svn"})
 _TOOLS = frozenset(
@@ -65,7 +82,7 @@ _TOOLS = frozenset(
         "tcc",
         *("make", "gmake", "cmake", "ninja", "meson", "bazel", "m4", "autoconf", "automake"),
         *("go", "gofmt", "rustc", "cargo", "rustup", "javac", "mvn", "gradle", "ghc", "zig", "nasm", "yasm"),
-        *("git", "hg", "svn"),
+        *("git", "hg", "svn", "as", "tsc"),
     }
 )
 # Those of a cross compiler, and of one version beside another.
@@ -87,7 +104,7 @@ def secret_name(path: str) -> Leak | None:
     """Return what the name of a file, from the root, says of a secret in it; None for one that says nothing."""
     name = path.rpartition("/")[2]
     lower = name.lower()
-    if (lower == ".env" or lower.startswith(".env.")) and not _EXAMPLE.search(lower):
+    if _ENVIRONMENT.fullmatch(lower) and not _EXAMPLE.search(lower):
         return Leak(path, "an environment file")
     what = _SECRET_FILES.get(lower)
     if what is None and f"/{path}".endswith(_SECRET_ENDINGS):

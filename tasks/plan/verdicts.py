@@ -26,6 +26,8 @@ class Verdict:
     said: str
     hint: str = ""
     """What mends it."""
+    found: tuple[str, ...] = ()
+    """Everything that is wrong, where ``said`` names only the first of it."""
 
 
 def _nothing(_seen: Evidence) -> str:
@@ -51,6 +53,11 @@ def ok(said: str) -> Verdict:
 def failed(said: str, hint: str = "") -> Verdict:
     """Return that it is not so, and what mends it."""
     return Verdict(Result.FAILED, said, hint)
+
+
+def failed_by(found: Sequence[str], hint: str, *, begin: str = "") -> Verdict:
+    """Return that these are what is wrong: the first of them in words, behind ``begin``."""
+    return Verdict(Result.FAILED, f"{begin}{some(found)}", hint, tuple(found))
 
 
 def not_run(why: str) -> Verdict:

@@ -46,23 +46,28 @@ def render(record: Mapping[str, Any]) -> str:
     run = lastrun.parse(record)
     length = timeline.length(run)
     stride = 100 * timeline.stride(length, MARKS) / length
-    css = f"{_text('page.css')}:root {{ --stride: {stride:.4f}% }}\n"
+    return filled("page.html", style_of=f":root {{ --stride: {stride:.4f}% }}\n", **_view(run))
+
+
+def filled(name: str, *, style_of: str = "", **values: Any) -> str:  # noqa: ANN401 - what its template shows
+    """Return the page that a template makes of values; ``style_of`` is what its style has beside that of every page."""
+    css = f"{_text('page.css')}{style_of}"
     # By its checksum this one style is allowed, and no other: not even one that a hostile name might bring.
     checksum = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return load().render(css=css, checksum=checksum, **_view(run))
+    return load(name).render(css=css, checksum=checksum, **values)
 
 
 @cache
-def load() -> "Template":
-    """Return the page's template, compiled: that takes ten times as long as a page, so what comes of it is kept."""
+def load(name: str = "page.html") -> "Template":
+    """Return a page's template, compiled: that takes ten times as long as a page, so what comes of it is kept."""
     kept = folder("templates")
     if kept is not None:
         with contextlib.suppress(OSError):  # no room: then it is compiled each time
-            return _compiled(kept)
-    return _compiled(None)
+            return _compiled(name, kept)
+    return _compiled(name, None)
 
 
-def _compiled(kept: Path | None) -> "Template":
+def _compiled(name: str, kept: Path | None) -> "Template":
     from jinja2 import Environment, FileSystemBytecodeCache, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -78,9 +83,9 @@ def _compiled(kept: Path | None) -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(brief=_brief, duration=style.duration, grown=style.growth, name=_name)
+    made.filters.update(brief=brief, duration=style.duration, grown=style.growth, name=_name)
     made.filters.update(percent=style.percent, size=style.megabytes)
-    return made.get_template("page.html")
+    return made.get_template(name)
 
 
 def _text(name: str) -> str:
@@ -97,7 +102,7 @@ def _view(run: lastrun.Run) -> dict[str, Any]:
     sizes = [_size(service) for service in run.services if service.size is not None]
     return {
         "run": run,
-        "when": _when(run.started),
+        "when": when(run.started),
         "places": {service.name: f"s{number}" for number, service in enumerate(run.services, 1)},
         "failures": [_failure(service, service.failure) for service in run.services if service.failure],
         "drawn": drawn,
@@ -150,7 +155,8 @@ def _size(service: lastrun.Service) -> dict[str, Any]:
     }
 
 
-def _when(started: str) -> str:
+def when(started: str) -> str:
+    """Return a moment as people read it."""
     try:
         moment = datetime.fromisoformat(started)
     except ValueError:
@@ -158,7 +164,7 @@ def _when(started: str) -> str:
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".rstrip()
 
 
-def _brief(text: str, most: int = _LETTERS) -> str:
+def brief(text: str, most: int = _LETTERS) -> str:
     """Return a text in one line, cut where it would be too long."""
     words = style.safe(text[:_LONGEST])
     return words if len(words) <= most else f"{words[: most - 1]}…"

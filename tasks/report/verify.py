@@ -65,7 +65,7 @@ def show(report: Report) -> None:
     count = len(report.images)
     style.say(
         f"{count - bad} verified{f', {bad} failed' if bad else ''} in {style.seconds(report.seconds)}. "
-        f"Evidence: .container/verify.json"
+        "Evidence: .container/verify.json   Report: .container/verify.html"
     )
 
 
@@ -170,6 +170,7 @@ def _image(line: Line) -> Mapping[str, Any]:
                 "result": one.verdict.result.value,
                 "evidence": masked(one.verdict.said),
                 "hint": one.verdict.hint,
+                "found": [masked(text) for text in one.verdict.found],
             }
             for one in line.judged
         ],

@@ -50,6 +50,7 @@ NOT_HERE = {
     "trivy.yaml",
     ".container/verify.json",
     ".container/verify.xml",
+    ".container/verify.html",
     ".container/last-run.json",
     ".container/logs/",
     "apps/",

@@ -1,5 +1,6 @@
 """Each check against evidence: what fails, what is not run, and why."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -227,6 +228,23 @@ def test_of_one_that_is_never_well_only_that_fails() -> None:
     }
 
 
+def test_what_does_not_run_fails_also_where_its_start_is_ruled_out() -> None:
+    seen = evidence(first=OUT_OF_MEMORY)
+    found = results(replace(seen, subject=replace(seen.subject, skipped=frozenset({"start"}))))
+    assert found == {"start": "not run", **dict.fromkeys(RUNNING, "failed")}
+
+
+def test_evidence_is_short_and_all_that_is_wrong_is_kept_beside_it() -> None:
+    many = tuple(Leak(f"app/{number}.env", "an environment file") for number in range(30))
+    judged = checks.judge(evidence(layers=(BASE, replace(OWN, secrets=many))))
+    verdict = next(one.verdict for one in judged if one.check.name == "secrets")
+    assert verdict.said.endswith("and 27 more")
+    assert len(verdict.found) == 30
+    body = json.dumps({"version": "9" * 5_000_000}).encode()
+    judged = checks.judge(evidence(ready=Answer(path="/ready", status=200, body=body)))
+    assert len(next(one.verdict.said for one in judged if one.check.name == "version")) < 500
+
+
 def test_a_platform_that_cannot_run_here_is_not_run_and_fails_only_where_it_is_required() -> None:
     seen = evidence(impossible="no emulation")
     assert results(seen) == dict.fromkeys(("start", *RUNNING), "not run")
@@ -290,6 +308,7 @@ def test_an_image_says_where_its_health_is_asked_and_where_it_listens(words: tup
     bare = replace(seen.subject, paths=Paths(), port=None)
     found = completed(bare, seen.image)
     assert (found.paths.health, found.port) == (path, 80)
+    assert found.paths.health_port is None
     assert completed(seen.subject, seen.image) == seen.subject
 
 

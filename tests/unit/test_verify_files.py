@@ -68,6 +68,10 @@ def test_a_program_of_this_machine_is_dynamic() -> None:
         "home/a/.ssh/id_ed25519",
         "root/.aws/credentials",
         "etc/tls/server.key",
+        "app/prod.env",
+        "app/.envrc",
+        "app/.dockercfg",
+        "etc/app.keystore",
     ],
 )
 def test_names_that_give_a_secret_away(path: str) -> None:
@@ -97,6 +101,11 @@ def test_names_that_do_not(path: str) -> None:
         (KEY, "a private key"),
         (KEY.replace(b"BEGIN ", b"BEGIN RSA "), "a private key"),
         (KEY.replace(b"-----\nA", b"-----\nProc-Type: 4,ENCRYPTED\n\nA"), "a private key"),
+        (KEY.replace(b"\n", rb"\n"), "a private key"),
+        (KEY.replace(b"PRIVATE KEY", b"PGP PRIVATE KEY BLOCK"), "a private key"),
+        (b"xoxp-" + b"-".join([b"1234567890"] * 3) + b"-" + b"a1" * 16, "a Slack token"),
+        (b"key=sk-ant-api03-" + b"a-" * 45, "an API key"),
+        (b"hf_" + b"aB" * 17, "a Hugging Face token"),
         (b"\0\0aws=AKIA" + b"Z7" * 8 + b"\n", "an AWS access key"),
         (b"token: ghp_" + b"a1" * 18, "a GitHub token"),
         (b"glpat-" + b"a" * 20, "a GitLab token"),
@@ -137,6 +146,8 @@ def test_contents_that_only_look_like_it(content: bytes) -> None:
         ("usr/bin/aarch64-alpine-linux-musl-g++", "a build tool"),
         ("usr/bin/musl-gcc", "a build tool"),
         ("usr/bin/clang-17", "a build tool"),
+        ("usr/bin/as", "a build tool"),
+        ("root/.local/share/fish/fish_history", "the history of a shell or a tool"),
         ("usr/libexec/gcc/x86_64-linux-gnu/13/cc1", "a build tool"),
     ],
 )

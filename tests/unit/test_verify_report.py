@@ -1,16 +1,17 @@
 """What a verification shows: to people a line an image, to CI JUnit's XML, to programs all of it."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 
 from tasks.plan import checks
-from tasks.plan.evidence import Answer, Evidence, Runs, Start, Unknown
+from tasks.plan.evidence import Answer, Evidence, Leak, Runs, Start, Unknown
 from tasks.plan.platforms import Platform
-from tasks.report import verify
-from tests.unit.test_checks import BASE, WELL, evidence
+from tasks.report import verify, verify_page
+from tests.unit.test_checks import BASE, OWN, WELL, evidence
 
 HOSTILE = "\ufffe\x1b[2J\x00]]>&<\u202e\n::error::x"
 
@@ -32,7 +33,7 @@ def test_when_all_is_well_there_is_a_line_an_image_and_one_for_all(capsys: pytes
         "agent linux/arm64 21 ok, 3 not run 0.4 s 0.1 kB of 0",
         "",
         "not run architecture, static, stripped (agent linux/arm64): there is no program added over its base",
-        "2 verified in 2.5 s. Evidence: .container/verify.json",
+        "2 verified in 2.5 s. Evidence: .container/verify.json Report: .container/verify.html",
     ]
 
 
@@ -45,7 +46,7 @@ def test_what_failed_is_shown_with_its_evidence_what_mends_it_and_the_last_that_
     assert "start as uid 1000 it ended with exit code 3" in said
     assert "| open /x: read-only file system" in said
     assert any(line.startswith("hint it writes where nothing can be written") for line in said)
-    assert "0 verified, 1 failed in 2.5 s. Evidence: .container/verify.json" in said
+    assert "0 verified, 1 failed in 2.5 s. Evidence: .container/verify.json Report: .container/verify.html" in said
 
 
 def test_one_reason_is_said_once_with_those_it_holds_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +56,34 @@ def test_one_reason_is_said_once_with_those_it_holds_for(capsys: pytest.CaptureF
     assert "not run growth (all but e linux/amd64, f linux/amd64): none before" in said
     assert "not run growth: none before" in shown(capsys, *several[:4])
     assert "not run growth (d linux/amd64): none before" in shown(capsys, *several[3:])
+
+
+def page(*seen: Evidence) -> str:
+    frame = {"task": "container-verify", "started": "2026-11-28T14:24:12Z", "seconds": 2.5}
+    return verify_page.render({**frame, **json.loads(json.dumps(verify.answer(report(*seen))))})
+
+
+def test_the_page_tells_each_image_with_its_checks_and_first_what_failed() -> None:
+    many = tuple(Leak(f"app/{number}.env", "an environment file") for number in range(30))
+    text = page(evidence(), evidence(name="open", layers=(BASE, replace(OWN, secrets=many))))
+    assert "<h1>1 verified, 1 failed in 2.5 s</h1>" in text
+    assert text.index("What failed") < text.index("app/29.env") < text.index("Each opens to its checks")
+    assert "All 30" in text
+    assert text.count('<th scope="row">drain</th>') == 2
+
+
+def test_the_page_fetches_nothing_and_obeys_nothing() -> None:
+    text = page(hostile(), evidence(name="<script>alert(1)</script>"))
+    assert "<script" not in text
+    assert "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-" in text
+    assert re.search(r"(?:src|href)=\"(?!#)", text) is None
+    assert not any(letter in text for letter in "\x1b\x00\u202e")
+
+
+def test_a_page_of_a_thousand_images_is_cut() -> None:
+    text = page(*(evidence(name=f"s{number}") for number in range(300)))
+    assert "<h1>300 verified in" in text
+    assert "And 100 more images" in text
 
 
 def hostile() -> Evidence:

@@ -25,9 +25,16 @@ func main() {
 	} else {
 		signal.Notify(stop, syscall.SIGTERM)
 	}
-	server := &http.Server{Addr: ":" + os.Getenv("PORT"), Handler: routes()}
+	host := ""
+	if flaw == "sixth" {
+		host = "[::1]"
+	}
+	server := &http.Server{Addr: host + ":" + os.Getenv("PORT"), Handler: routes()}
 	go func() {
-		fmt.Println(server.ListenAndServe())
+		if err := server.ListenAndServe(); err != http.ErrServerClosed {
+			fmt.Println(err)
+			os.Exit(5)
+		}
 	}()
 	if flaw == "mortal" {
 		time.AfterFunc(700*time.Millisecond, func() { os.Exit(3) })
