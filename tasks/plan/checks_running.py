@@ -24,6 +24,8 @@ def _why(start: Start) -> str:
     text = "\n".join((*start.lines, start.fault, start.probe)).lower()
     if READ_ONLY in text:
         return "it writes where nothing can be written: write below /tmp, or name the folder with tmpfs in invoke.yaml"
+    if "permission denied" in text and "bind" in text:
+        return "below 1024 a port takes a capability: listen from 1024 on; what publishes it may still call it 80"
     if "permission denied" in text:
         return "it needs rights that nobody has there: see the modes of its files, and what it wants to open"
     if "exec format error" in text:
