@@ -8,11 +8,11 @@ from .plan import record
 from .report import style
 from .services import Repository
 
+_EVERYTHING = "inv container-build"
 
-def select(repository: Repository, values: dict[str, Any], output: str) -> dict[str, Any] | None:
+
+def select(repository: Repository, values: dict[str, Any]) -> dict[str, Any] | None:
     """Return a task's values with those services, or None where there is nothing to do, which is said.
-
-    ``output`` is ``load`` or ``push``: what a build could not load a push does not push.
 
     Raises ConfigError without a record that can be used, and for --services beside it.
     """
@@ -21,15 +21,11 @@ def select(repository: Repository, values: dict[str, Any], output: str) -> dict[
     last = records.read_last(repository.root)
     if not record.usable(last):
         if not records.last_is_there(repository.root):
-            raise ConfigError(f"there is no {records.LAST}, so nothing says what failed", hint=_everything(output))
-        raise ConfigError(f"{records.LAST} is damaged, or of another version of these tasks", hint=_everything(output))
-    left = record.unfinished(last, output)
+            raise ConfigError(f"there is no {records.LAST}, so nothing says what failed", hint=_EVERYTHING)
+        raise ConfigError(f"{records.LAST} is damaged, or of another version of these tasks", hint=_EVERYTHING)
+    left = record.unfinished(last, "load")
     names = [service.name for service in repository.services if service.name in left]
     if not names:
         style.say("Nothing failed the last time, and nothing was stopped.")
         return None
     return {**values, "services": ",".join(names), "chosen_by": "--failed"}
-
-
-def _everything(output: str) -> str:
-    return f"inv container-{'push' if output == 'push' else 'build'}"

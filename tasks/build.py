@@ -33,7 +33,7 @@ def _build_all(repository: Repository) -> Task[Any]:
             return run(c, repository, values)
         from . import again
 
-        chosen = again.select(repository, values, "load")
+        chosen = again.select(repository, values)
         return None if chosen is None else run(c, repository, chosen)
 
     doc = "Build the images of all services, and load them into the local image store."

@@ -145,7 +145,7 @@ def _run(run: Run, recording: Recording) -> None:
     if run.shipment is not None:  # what a file has changed under may hold anything
         run.shipment.hold(run, [one for one in ordered if one.service not in moved])
     if interrupted is not None:
-        raise Interrupted(interrupted.reason, hint=f"what is left: {_again(run)}")
+        raise Interrupted(interrupted.reason, hint=_again(run))
     _raise_failed(ordered, run)
     if run.shipment is not None:
         _raise_moved(moved)
@@ -275,12 +275,16 @@ def _raise_failed(outcomes: "Sequence[Outcome]", run: Run) -> None:
         return
     kinds = ", ".join(f"{outcome.service} ({outcome.failure.kind})" for outcome in bad if outcome.failure)
     kind = PushError if only_pushes_failed(bad) else BuildError
-    raise kind(f"{len(bad)} of {len(outcomes)} failed: {kinds}", hint=f"again only what failed: {_again(run)}")
+    raise kind(f"{len(bad)} of {len(outcomes)} failed: {kinds}", hint=_again(run))
 
 
 def _again(run: Run) -> str:
-    task = "container-push" if run.store is None else "container-build"
-    return f"inv {task} --failed{run.settings.again}"
+    if run.outline.request.output is Output.LOAD:
+        return f"again only what failed: inv container-build --failed{run.settings.again}"
+    # A release is of all its services; what is in the registry already is not built again.
+    typed = run.settings.sources.get("services") == "--services"
+    some = f" --services {','.join(target.service for target in run.outline.targets)}" if typed else ""
+    return f"what is done is not done again: inv container-push{some}{run.settings.again}"
 
 
 def ports_of(service: "Service", repository: "Repository", engine: "api.Engine", reference: str) -> tuple[int, ...]:

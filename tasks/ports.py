@@ -1,5 +1,6 @@
 """What leaves this machine for a registry goes through here: its door, its lock, its builder, its signatures."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,10 +44,15 @@ def require_clean(root: Path) -> None:
 
 
 def require_tags(settings: "Settings") -> None:
-    """See that no tag is one under which signatures are kept.
+    """See that no tag is one under which signatures are kept, and that the version is none that people follow.
 
     Raises ConfigError that names it.
     """
+    if not re.search(r"[0-9]", settings.version) or not re.match(r"\w", settings.version):
+        raise ConfigError(
+            f"the version {settings.version} is none that a release could have: its tag is never moved again",
+            hint="echo 0.1.0 > VERSION",
+        )
     for tag in settings.tags:
         if not may_be_name(tag):
             raise ConfigError(

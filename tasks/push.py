@@ -19,18 +19,15 @@ def tasks(repository: Repository) -> list[Task[Any]]:
     """Return container-push."""
 
     def body(c: Context, values: dict[str, Any]) -> flags.Answer:
-        from . import again, settings
+        from . import settings
 
-        chosen = again.select(repository, values, "push") if values["failed"] else values
-        if chosen is None:
-            return None
-        wanted = settings.load(c, repository, chosen)
+        wanted = settings.load(c, repository, values)
         if values["print"]:
             _print(wanted, repository)
             return None
         return _release(wanted, repository, values)
 
-    own = (flags.SERVICES, *flags.BUILD, flags.FORCE, flags.FAILED, SKIP, REQUIRE)
+    own = (flags.SERVICES, *flags.BUILD, flags.FORCE, SKIP, REQUIRE)
     doc = "Release all services at once: build what changed, verify, scan, sign, and only then tag."
     return [flags.make_task("container-push", doc, own, body)]
 

@@ -15,7 +15,7 @@ from ..errors import ConfigError, EngineError
 from ..plan.failures import Kind
 from ..plan.outcomes import Outcome
 from ..plan.targets import Plan, Target
-from . import client_file, workspace
+from . import client_file, git, workspace
 from .builds import Build, Listener
 from .machine import plugin
 from .process import run
@@ -150,6 +150,8 @@ def _environment(conduct: "Conduct", folder: Path) -> Mapping[str, str]:
     if not conduct.provenance:
         # buildx would ask git seven times what only a provenance says.
         found.setdefault("BUILDX_GIT_INFO", "false")
+    elif not git.remotes_are_plain(conduct.root):  # buildx would write a token in its query into each provenance
+        found["BUILDX_GIT_INFO"] = "false"
     return found
 
 

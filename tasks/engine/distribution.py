@@ -185,15 +185,20 @@ class Distribution:
 
     def _tags(self, name: str) -> tuple[str, ...]:
         found: list[str] = []
-        address = f"tags/list?n={_PAGE}"
+        address, asked = f"tags/list?n={_PAGE}", set[str]()
         while address:
+            if address in asked:
+                raise self._damaged(name, "a list of tags that never ends")
+            asked.add(address)
             answer = self._ask("GET", name, address)
             if answer.status_code == _NOT_FOUND:
                 return ()
             try:
                 listed = answer.json()["tags"] or []
-            except (ValueError, KeyError, TypeError):
-                raise self._damaged(name, "something else than its tags") from None
+            except (ValueError, KeyError, TypeError, RecursionError):
+                listed = None
+            if not isinstance(listed, list):
+                raise self._damaged(name, "something else than its tags")
             found += [tag for tag in listed if isinstance(tag, str)]
             following = answer.links.get("next", {}).get("url", "")
             address = urljoin(self._address(name, address), following) if following and listed else ""
@@ -270,7 +275,7 @@ def _words(answer: "Response") -> str:
     try:
         errors = json.loads(answer.content)["errors"]
         return "; ".join(f"{one.get('code', '')}: {one.get('message', '')}" for one in errors)[:300]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = answer.content[:300].decode("utf-8", "replace")
         return "" if "<" in text else " ".join(text.split())
 
@@ -282,7 +287,7 @@ def _seconds(told: str | None) -> float | None:
 
     if told is None:
         return None
-    if told.strip().isdigit():
+    if told.isascii() and told.strip().isdigit():
         return float(told)
     try:
         return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())

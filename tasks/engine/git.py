@@ -1,5 +1,6 @@
 """What git knows of the checkout: its commit, its version, and whether the work tree is clean."""
 
+import re
 from pathlib import Path
 
 from ..errors import ConfigError, EngineError
@@ -44,6 +45,16 @@ def describe(root: Path) -> str | None:
     """Return what git calls the commit checked out, by its nearest tag; None outside a checkout."""
     text = _git(root, "describe", "--tags", "--always", "--dirty")
     return text.strip() if text else None
+
+
+_PLAIN = re.compile(r"(?:[a-z+]+://)?(?:[^/@\s]*@)?[^@?#\s]*")
+
+
+def remotes_are_plain(root: Path) -> bool:
+    """Return whether a login in an address of another repository could only stand where every tool looks for one."""
+    text = _git(root, "config", "--get-regexp", r"^remote\..*url$")
+    addresses = (line.partition(" ")[2] for line in (text or "").splitlines())
+    return all(_PLAIN.fullmatch(address) for address in addresses)
 
 
 def uncommitted(root: Path) -> tuple[str, ...]:

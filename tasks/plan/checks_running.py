@@ -13,6 +13,26 @@ _ABSENT = frozenset({404, 405, 501})
 _NO_CHECK = "the image has no HEALTHCHECK"
 
 
+_MENDS = (
+    (
+        (READ_ONLY,),
+        "it writes where nothing can be written: write below /tmp, or name the folder with tmpfs in invoke.yaml",
+    ),
+    (
+        ("bind", "permission denied"),
+        "below 1024 a port takes a capability: listen from 1024 on; what publishes it may still call it 80",
+    ),
+    (
+        ("permission denied",),
+        "it needs rights that nobody has there: see the modes of its files, and what it wants to open",
+    ),
+    (("exec format error",), "its program is for another processor, or no program at all"),
+    (("out of memory",), "give it more: memory in invoke.yaml"),
+    (("exit code 137",), "something has killed it, most often for want of memory: memory in invoke.yaml"),
+)
+"""What is said where something is wrong, and what mends it; the first counts."""
+
+
 def _start(seen: Evidence) -> Verdict:
     first, user = _first(seen), seen.runs.user
     if first.fault:
@@ -22,19 +42,7 @@ def _start(seen: Evidence) -> Verdict:
 
 def _why(start: Start) -> str:
     text = "\n".join((*start.lines, start.fault, start.probe)).lower()
-    if READ_ONLY in text:
-        return "it writes where nothing can be written: write below /tmp, or name the folder with tmpfs in invoke.yaml"
-    if "permission denied" in text and "bind" in text:
-        return "below 1024 a port takes a capability: listen from 1024 on; what publishes it may still call it 80"
-    if "permission denied" in text:
-        return "it needs rights that nobody has there: see the modes of its files, and what it wants to open"
-    if "exec format error" in text:
-        return "its program is for another processor, or no program at all"
-    if "out of memory" in text:
-        return "give it more: memory in invoke.yaml"
-    if "exit code 137" in text:
-        return "something has killed it, most often for want of memory: memory in invoke.yaml"
-    return ""
+    return next((mend for words, mend in _MENDS if all(word in text for word in words)), "")
 
 
 def _healthy(seen: Evidence) -> Verdict:

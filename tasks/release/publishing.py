@@ -51,14 +51,32 @@ def publish(
             whole = held
         else:
             whole = _written(registry, whole, sign, interrupts)
-        _stop(interrupts, f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones")
-        moving = plan.moves(release.digests, release.moving, look(registry, release.digests, release.moving))
+        old = f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones"
+        _stop(interrupts, old)
+        with _told(old, "inv container-push moves them"):
+            moving = plan.moves(release.digests, release.moving, look(registry, release.digests, release.moving))
         needed = [move for move in moving if move.needed]
         done = move_all(
             registry, needed, interrupts, mend="inv container-push", state=f"{whole.name} is complete, and "
         )
-        read_back(registry, [*fixed, *moving], mend="inv container-push")
+        with _told(f"the release {whole.name} and its tags are set, and were not read back", "inv container-push does"):
+            read_back(registry, [*fixed, *moving], mend="inv container-push")
     return Published(whole, tuple(move for move in fixed if move.needed) + tuple(done))
+
+
+@contextmanager
+def _told(state: str, then: str) -> Iterator[None]:
+    """Say in what state an error leaves all, unless it says so itself, and what goes on then."""
+    try:
+        yield
+    except LostRaceError:
+        raise
+    except TaskError as error:
+        raise type(error)(f"{error.reason}; {state}", hint=_first(error, then)) from error
+
+
+class LostRaceError(PushError):
+    """Tags name something else than they were given."""
 
 
 @contextmanager
@@ -137,7 +155,7 @@ def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> 
             f"{registry.registry}/{one.service}:{one.tag} names {there.get((one.service, one.tag)) or 'nothing'}"
             for one in lost[:_NAMED]
         )
-        raise PushError(
+        raise LostRaceError(
             f"another release moved tags at the same time: {found}, and not {lost[0].new}",
             hint=f"inv container-releases shows who won; {mend} makes it this one",
         )

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import ports
 from ..engine.interrupts import ending
-from ..errors import ConfigError
+from ..errors import ConfigError, SignError
 from ..plan import release as plan
 from ..report import release as report
 from . import gates, ledger, publishing
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 _MOST = "20"
+_AT_ONCE = 8  # signatures
 
 
 def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
@@ -28,7 +31,7 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
     count = whole_number(most or _MOST, "--most", hint="for example --most 5")
     ports.require_registry(settings)
     registry = ports.registry(settings)
-    listed = _listed(registry, _own(registry, settings)[:count])
+    listed = _judged(settings, _listed(registry, _own(registry, settings)[:count]))
     report.show_list(listed, settings.registry)
     return report.list_answer(listed)
 
@@ -76,6 +79,26 @@ def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple
     return tuple(report.Listed(release, *plan.current(release, there)) for release in releases)
 
 
+def _judged(settings: "Settings", listed: Sequence[report.Listed]) -> tuple[report.Listed, ...]:
+    """Return the releases with what their signatures are worth: anybody can write a record that names a signer."""
+    from .. import signers
+
+    if signers.trust(settings) is None:
+        return tuple(listed)
+
+    def one(entry: report.Listed) -> report.Listed:
+        if entry.release.signer is None:
+            return entry
+        try:
+            signers.verified(settings, [f"{settings.registry}/{plan.REPOSITORY}@{entry.release.digest}"])
+        except SignError:
+            return replace(entry, trusted=False)
+        return replace(entry, trusted=True)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(one, listed))
+
+
 def _before(listed: Sequence[report.Listed]) -> plan.Release:
     """Return the release before the current one, among those with a tag in common: others are of another channel.
 
@@ -90,9 +113,12 @@ def _before(listed: Sequence[report.Listed]) -> plan.Release:
             hint=f"name one: --to {listed[0].release.name}; inv container-releases lists them",
         )
     now = listed[current].release
-    older = [
-        one.release for one in listed[current + 1 :] if not one.current and set(one.release.moving) & set(now.moving)
-    ]
+    others = [one for one in listed if one.release.name != now.name and set(one.release.moving) & set(now.moving)]
+    # What its tags named before it: a release that was taken back is not what to go back to.
+    remembered = next((one.release for one in others if plan.stood_before(now, one.release)), None)
+    if remembered is not None:
+        return remembered
+    older = [one.release for one in listed[current + 1 :] if not one.current and one in others]
     if not older:
         raise ConfigError(
             f"{now.name} is the first release: there is none before it",

@@ -9,6 +9,7 @@ from ..plan.release import Move, Release
 from . import grid, style
 
 _HEADS = ("release", "state", "service", "digest", "signer", "without", "created (UTC)", "commit")
+_SIGNATURES = {True: "verified", False: "refused", None: "not checked"}
 _SHORT = len("sha256:") + 12
 _COMMIT = 12
 _FINGERPRINT = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -33,6 +34,8 @@ class Listed:
     """How many of its moving tags name it, by service and tag."""
     tags: int
     """How many there are."""
+    trusted: bool | None = None
+    """Whether the record is signed by who is trusted here; None where nobody is, or it says that nobody has signed."""
 
     @property
     def current(self) -> bool:
@@ -83,7 +86,7 @@ def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
         state = style.paint(f"{one.named} of {one.tags} tags", style.WARN)
     created = release.created.replace("T", " ").removesuffix("Z")
     left = ", ".join(gate for gate, word in release.checked.items() if word != "ok")
-    first = (release.name, state, _short(release.signer), left, created, release.commit[:_COMMIT])
+    first = (release.name, state, _signer(one), left, created, release.commit[:_COMMIT])
     told = [*map(style.safe, first[:1]), state, *map(style.safe, first[2:])]
     rows = []
     for member in release.members or (None,):
@@ -93,9 +96,12 @@ def _rows(one: Listed, *, whole: bool) -> list[tuple[str, ...]]:
     return rows
 
 
-def _short(signer: str | None) -> str:
-    """Return who has signed, a key by the beginning of its fingerprint."""
-    return "nobody" if signer is None else _FINGERPRINT.sub(r"\1…", signer)
+def _signer(one: Listed) -> str:
+    """Return who has signed, a key by the beginning of its fingerprint, and what that word is worth."""
+    if one.release.signer is None:
+        return "nobody"
+    words = {True: "", False: ", NOT so: its signature is refused", None: ", as it says"}[one.trusted]
+    return _FINGERPRINT.sub(r"\1…", one.release.signer) + words
 
 
 def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
@@ -107,6 +113,7 @@ def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
                 "record": one.release.digest,
                 "current": one.current,
                 "named": one.named,
+                "signature": _SIGNATURES[one.trusted],
             }
             for one in listed
         ]

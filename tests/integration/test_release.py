@@ -206,7 +206,67 @@ def test_a_release_after_a_rollback_goes_forward(shop: Shop) -> None:
     assert set(third.values()).isdisjoint(first.values())
     assert shop.records()["v1.2.0"]["before"] == {"latest": first}
     shop.inv("container-rollback").ok()
+    assert shop.moving() == first  # what latest named before, and not what had been taken back
+    shop.inv("container-rollback", "--to", "v1.1.0").ok()
     assert shop.moving() == second
+
+
+def test_what_was_taken_back_is_not_what_a_rollback_goes_back_to(shop: Shop) -> None:
+    released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second")
+    released(shop, "1.2.0", one="bad")
+    shop.inv("container-rollback").ok()
+    assert shop.moving() == second
+    released(shop, "1.3.0", one="mended")
+    assert "Back at v1.1.0" in shop.inv("container-rollback").ok().out
+    assert shop.moving() == second
+
+
+def test_a_push_after_one_that_failed_is_of_all_services(shop: Shop) -> None:
+    released(shop, "1.0.0")
+    path = shop.repo.root / "services/two/Dockerfile"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}RUN false\n", encoding="utf-8")
+    shop.state("1.1.0", one="second", two="second")
+    said = shop.push(*QUICK).fails(4, "what is done is not done again: inv container-push")
+    path.write_text(text, encoding="utf-8")
+    shop.state("1.1.0", one="second", two="second")
+    words = said.all.rpartition("inv container-push")[2].splitlines()[0].split()
+    shop.inv("container-push", *words).ok()
+    assert set(shop.tags()["one"]) == set(shop.tags()["two"]) == {"latest", "v1.0.0", "v1.1.0"}
+    assert [name for name, one in shop.listed().items() if one["current"]] == ["v1.1.0"]
+
+
+@pytest.mark.parametrize("version", ["latest", "stable", "-1"])
+def test_a_version_that_people_would_follow_is_refused(shop: Shop, version: str) -> None:
+    shop.state(version)
+    shop.push(*QUICK).fails(2)
+    assert shop.tags() == {name: {} for name in SERVICES}
+
+
+_SAID = "vnd.docker.reference.type"  # of a manifest that says something of another one
+
+
+def provenance(shop: Shop, service: str) -> bytes:
+    """Return what BuildKit says of an image's build, as the registry has it."""
+    host, _, path = shop.behind.partition("/")
+    registry, place = Registry(host), f"{path}/{service}"
+    index = json.loads(registry.manifest(place, "latest"))
+    said = next(one["digest"] for one in index["manifests"] if _SAID in one.get("annotations", {}))
+    return b"".join(
+        registry.blob(place, layer["digest"]) for layer in json.loads(registry.manifest(place, said))["layers"]
+    )
+
+
+def test_a_token_in_the_query_of_a_remote_reaches_no_provenance(shop: Shop) -> None:
+    git = ["git", "-C", str(shop.repo.root), "remote"]
+    address = "https://git.invalid/team/tiny.git"
+    subprocess.run([*git, "add", "origin", address], check=True)
+    released(shop, "1.0.0")
+    assert address.encode() in provenance(shop, "one")
+    subprocess.run([*git, "set-url", "origin", f"{address}?private_token=pl4nted-query"], check=True)
+    released(shop, "1.1.0", one="second")
+    assert b"git.invalid" not in provenance(shop, "one")
 
 
 def test_what_was_rolled_back_is_not_built_again(shop: Shop) -> None:

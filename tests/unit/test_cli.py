@@ -111,7 +111,7 @@ FLAGS = {
     "container-build-agent": f"force reuse {BUILD}",
     "container-plan": "services platforms registry tags reuse changed-since matrix json",
     "container-report": "print open json",
-    "container-push": f"services failed force skip require {BUILD}",
+    "container-push": f"services force skip require {BUILD}",
     "container-releases": "registry most json",
     "container-rollback": "services registry to json",
     "container-clean": "dry-run yes json",

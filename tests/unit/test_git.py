@@ -24,6 +24,23 @@ def test_outside_a_checkout_git_knows_nothing(tmp_path: Path, monkeypatch: pytes
         git.uncommitted(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("https://git.invalid/a/b.git", True),
+        ("https://user:token@git.invalid/a/b.git", True),
+        ("git@git.invalid:a/b.git", True),
+        ("../elsewhere", True),
+        ("https://git.invalid/a/b.git?private_token=x", False),
+        ("https://git.invalid/a/b.git#x", False),
+        ("https://x:se/cret@git.invalid/a/b.git", False),
+    ],
+)
+def test_an_address_is_plain_whose_login_every_tool_would_find(checkout: Repo, address: str, plain: bool) -> None:
+    subprocess.run(["git", "-C", checkout.root, "remote", "add", "origin", address], check=True)
+    assert git.remotes_are_plain(checkout.root) is plain
+
+
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git.head(tmp_path) is None
