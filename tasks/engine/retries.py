@@ -58,6 +58,10 @@ class Retries:
                 return True
             with self._lock:
                 if self._waited + state.upcoming_sleep > self._patience.limit:
+                    self._note(
+                        f"{what}: the next try would be in {state.upcoming_sleep:.0f} s, and retry_limit leaves "
+                        f"{self._patience.limit - self._waited:.0f} s"
+                    )
                     return True
                 self._waited += state.upcoming_sleep
                 return False

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .retrying import words_can_pass
+
 
 class Kind(StrEnum):
     """Whose fault it was."""
@@ -163,4 +165,6 @@ def _hint(kind: Kind, text: str) -> str:
         return "the step does not trust what this network answers with: mount the secret id=ca, or set container.ca"
     if kind is Kind.PUSH and _REFUSED.search(text):
         return "docker login to that registry, with the right to push"
+    if kind is Kind.PUSH and not words_can_pass(text):
+        return "it will say so again: see --registry, and what that registry allows, its largest layer among it"
     return _HINTS[kind]

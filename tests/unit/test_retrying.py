@@ -131,6 +131,8 @@ def test_all_waiting_of_a_run_has_one_limit() -> None:
 
 def test_a_wait_longer_than_the_limit_is_not_begun() -> None:
     seen, step = _failing(100, PassingError("HTTP 429", after=3600))
+    notes: list[str] = []
     with pytest.raises(PassingError):
-        Retries(QUICK).call("a", step)  # type: ignore[arg-type]
+        Retries(QUICK, notes.append).call("a", step)  # type: ignore[arg-type]
     assert len(seen) == 1
+    assert notes == ["a: the next try would be in 3600 s, and retry_limit leaves 10 s"]
