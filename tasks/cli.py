@@ -40,8 +40,12 @@ def collection(root: Path | str, *more: Task[Any]) -> Collection:
     atexit.register(gc.freeze)  # a last collection of what ends with the process takes 50 ms
     with programs.refusals():
         top = Path(root).resolve()
-        elsewhere.check(top)
-        section = configuration.read_file(top)
+        try:
+            elsewhere.check(top)
+            section = configuration.read_file(top)
+        except ConfigError as error:
+            doctor.instead(top, error, sys.argv[1:])
+            raise
         try:
             repository = discover(top, section)
         except ConfigError as error:

@@ -1,6 +1,7 @@
 """container-doctor: look at everything that a build needs, and name what mends each thing."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -12,6 +13,7 @@ from .services import Repository
 if TYPE_CHECKING:
     from .engine.machine.check import Site
     from .engine.machine.findings import Finding
+    from .errors import ConfigError
 
 NAME = "container-doctor"
 FIX = flags.Flag("fix", False, "Mend what can be mended safely, as container-setup does.")
@@ -30,6 +32,16 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 def alone(words: Sequence[str]) -> bool:
     """Whether no task is asked for but this one: it says what is wrong with a repository that no other can use."""
     return {word for word in words if not word.startswith("-")} == {NAME}
+
+
+def instead(root: Path, error: "ConfigError", words: Sequence[str]) -> None:
+    """Look at the rest where settings are refused that Invoke is about to read, when that is all that is asked for.
+
+    Raises what container-doctor raises: settings that are refused are in the way of any build.
+    """
+    if alone(words) and not {"--help", "-h", "--list", "-l"}.intersection(words):
+        task = tasks(Repository(root, (), refused=error))[0]
+        task(Context(), fix="--fix" in words, json="--json" in words)
 
 
 def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:

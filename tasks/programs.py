@@ -58,7 +58,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except TaskError as error:
-        if _JSON in sys.argv:
+        if _JSON in sys.argv and error.record is None:  # one that has a record has given it
             _Answer(next((word for word in sys.argv[1:] if not word.startswith("-")), "")).give(None, error)
         raise
 

@@ -17,6 +17,12 @@ _PLACES = (
 )
 
 
+def unreadable() -> tuple[str, ...]:
+    """Return the variables that name a bundle which programs cannot read; builds go by the next that can."""
+    named = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    return tuple(name for name, place in named.items() if not os.access(place, os.R_OK))
+
+
 def bundle(choice: str, root: Path) -> Path | None:
     """Return the bundle to hand to builds: ``auto`` finds the machine's, ``none`` is none, else a path.
 

@@ -7,7 +7,8 @@ WORDS = frozenset(
         "${EDITOR:-vi}",
         *("inv", "docker", "git", "cosign", "openssl"),
         *("unset", "export", "read", "echo", "printf", "cd", "newgrp"),
-        *("mv", "rm", "mkdir", "ln", "ls", "df", "du", "tail", "chown", "chmod", "tee", "usermod", "mount", "umount"),
+        *("mv", "rm", "mkdir", "ln", "ls", "df", "du", "tail", "chown", "chmod", "tee", "mount", "umount"),
+        *("groupadd", "usermod", "chgrp"),
         *("systemctl", "timedatectl", "sntp", "date", "open", "curl", "sh", "ip", "pgrep"),
         *("apt-get", "dnf", "brew", "xcode-select"),
     }

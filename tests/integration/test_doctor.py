@@ -142,6 +142,52 @@ def test_a_folder_that_nobody_can_write_is_told(repo: Repo, options: str, words:
         subprocess.run(["umount", folder], check=True)
 
 
+def test_a_checkout_that_is_bound_read_only_is_told_with_its_own_mount(repo: Repo, well: Told) -> None:
+    if subprocess.run(["mount", "--bind", repo.root, repo.root], check=False).returncode:
+        pytest.skip("this machine mounts no disk")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", repo.root], check=True)
+        told = Told(repo)
+        told.says("leftovers", "cannot", "is read-only", f"mount -o remount,rw,bind {repo.root}")
+        told.only(well, "leftovers")
+        way_out = next(one[2] for one in told.of("leftovers") if one[0] == "cannot")
+        subprocess.run(["sh", "-c", way_out], check=True)
+        repo.write("written", "again\n")
+        (repo.root / "written").unlink()
+    finally:
+        subprocess.run(["umount", repo.root], check=True)
+
+
+def test_authorities_that_nobody_can_read_are_told_by_their_variable(repo: Repo, well: Told) -> None:
+    told = Told(repo, env={"CURL_CA_BUNDLE": "/nowhere/authorities.pem"})
+    told.says("environment", "warning", "CURL_CA_BUNDLE names no file", "unset CURL_CA_BUNDLE")
+    told.only(well, "environment")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("container: [x\n", ("invoke.yaml is broken at line 2", "+2 invoke.yaml")),
+        ("container:\n  regstry: a\n", ("nothing reads container.regstry", "did you mean registry?", "+2 invoke.yaml")),
+        ("container:\n  services: 3\n", ("container.services holds a int", "+2 invoke.yaml")),
+    ],
+)
+def test_settings_that_are_refused_are_a_line_and_the_rest_is_looked_at(
+    repo: Repo, text: str, words: tuple[str, ...]
+) -> None:
+    before = (repo.root / "invoke.yaml").read_text(encoding="utf-8")
+    repo.write("invoke.yaml", text)
+    try:
+        told = Told(repo)
+        assert told.code == 2
+        told.says("settings", "cannot", *words)
+        assert {"engine", "build", "git", "disk"} <= told.states().keys()
+        repo.inv("container-plan").fails(2)
+        assert "cannot   settings" in repo.inv("container-doctor").fails(2).out
+    finally:
+        repo.write("invoke.yaml", before)
+
+
 def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"SOURCE_DATE_EPOCH": "hello"})
     assert told.code == 4

@@ -62,7 +62,12 @@ def refused(found: Engine, around: Surroundings) -> Refuse:
 @pytest.mark.parametrize(
     ("found", "around", "way_out"),
     [
-        (engine(Reach.DENIED), replace(AROUND, root=False, packages=False), "sudo usermod -aG docker $USER"),
+        (engine(Reach.DENIED), replace(AROUND, root=False, packages=False), 'sudo usermod -aG docker "$USER"'),
+        (
+            replace(engine(Reach.DENIED), endpoint="unix:///x.sock"),
+            replace(AROUND, root=False, socket_group=None),
+            "sudo groupadd -f docker && sudo chgrp docker /x.sock && sudo usermod -aG docker",
+        ),
         (engine(Reach.FAILED, "tcp://build.example:2376"), replace(AROUND, usual=False), "unset DOCKER_HOST"),
         (
             engine(Reach.FAILED, "unix:///x.sock"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...plan.commands import quoted
 from .reach import Engine, Reach
 
 
@@ -24,6 +25,8 @@ class Surroundings:
     own_socket: Path
     """Where an engine of ours listens when the usual socket is taken."""
     distribution: str
+    socket_group: str | None = "docker"
+    """The group that may open the engine's socket, other than root's own; None where there is none."""
     chosen_by_host: bool = True
     """Whether DOCKER_HOST names the endpoint, not a context."""
 
@@ -66,7 +69,7 @@ def choose(engine: Engine, around: Surroundings) -> Use | Start | Refuse:
 def _way_out(engine: Engine, around: Surroundings) -> str | None:
     """Return what a person has to do; None where an engine of our own may be started."""
     if engine.reach is Reach.DENIED:
-        return "sudo usermod -aG docker $USER && newgrp docker"
+        return _let_in(engine, around)
     if engine.socket is None or (not around.usual and engine.reach is Reach.FAILED):
         return "unset DOCKER_HOST" if around.chosen_by_host else "docker context use default"
     if around.service and around.usual:
@@ -74,6 +77,14 @@ def _way_out(engine: Engine, around: Surroundings) -> str | None:
     if not around.packages:
         return _without_packages(around)
     return None
+
+
+def _let_in(engine: Engine, around: Surroundings) -> str:
+    group = around.socket_group or "docker"
+    join = f'sudo usermod -aG {group} "$USER" && newgrp {group}'
+    if around.socket_group is not None or engine.socket is None:
+        return join
+    return f"sudo groupadd -f {group} && sudo chgrp {group} {quoted(engine.socket)} && {join}"
 
 
 def _without_packages(around: Surroundings) -> str:

@@ -1,5 +1,6 @@
 """The doctor's round: look at everything, mend what is safe by the same functions as a set-up, and say all of it."""
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +85,8 @@ def _looked(check: Check, site: Site) -> Sequence[Finding]:
         return (refused(check.subject, error, way_out=mending.of_error(error, site.root)),)
     except OSError as error:
         way_out = f"ls -ld {quoted(error.filename or site.root)}"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            way_out = mending.room()
         return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out=way_out),)
     except json.JSONDecodeError as error:
         return (cannot(check.subject, f"an answer is no JSON: {error}", way_out="inv container-setup"),)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import ConfigError, EngineError
 from ...plan import surroundings
 from ...plan.commands import edit, quoted
-from .. import api, client_file, commits, git, workspace
+from .. import api, client_file, commits, git, trust, workspace
 from ..containers import Containers
 from ..specimens import VERIFY_LABEL, mark_of
 from . import mending
@@ -87,8 +87,7 @@ def _unwritable(folder: Path) -> Finding | None:
     """Return what keeps everybody from writing there, even root."""
     told = os.statvfs(folder)
     if told.f_flag & os.ST_RDONLY:
-        mount = next(place for place in (folder, *folder.parents) if place.is_mount())
-        way_out = mending.as_root(f"mount -o remount,rw {quoted(mount)}")
+        way_out = mending.as_root(mending.writable_again(folder))
         return cannot("leftovers", f"{folder} is on a file system that is read-only", way_out=way_out)
     if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
         place = quoted(folder)
@@ -164,10 +163,13 @@ def environment(site: Site) -> Iterator[Finding]:
             yield warning("environment", f"{one.name} is set: {one.told}", way_out=one.way_out)
         else:
             yield ok("environment", f"{one.name}: {one.told}")
+    unreadable = trust.unreadable()
+    for name in unreadable:
+        yield warning("environment", f"{name} names no file of authorities that can be read", way_out=f"unset {name}")
     proxies = surroundings.unheard_proxies(os.environ, client_file.content())
     if proxies:
         yield unheard(proxies)
-    if not found:
+    if not found and not unreadable:
         yield ok("environment", "nothing in it changes a result")
 
 

@@ -14,6 +14,7 @@ from .findings import Finding, Say, State, cannot, changed, doing, ok, told, war
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
 _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _HAS_ALL = "bake, imagetools and rawjson are there"
+_NOTHING = 50_000_000  # bytes: a lock, a log and a small build take more
 _DAEMON = Path("/etc/docker/daemon.json")
 _STORE = '"features": {"containerd-snapshotter": true}'
 
@@ -142,8 +143,10 @@ def room(found: reach.Engine, say: Say) -> None:
         if free is None:
             continue
         text = f"{free / disk.GIGABYTE:.0f} GB free for the {name} ({path})"
-        if free < disk.MINIMUM:
-            way_out = f"du -xhd1 {quoted(path)}" if name == "cache" else "inv container-clean; docker system df"
+        way_out = mending.room() if name == "cache" else "inv container-clean; docker system df"
+        if free < _NOTHING:
+            say(cannot("disk", f"nothing can be built: {text}", way_out=way_out))
+        elif free < disk.MINIMUM:
             say(warning("disk", text, way_out=way_out))
         else:
             say(ok("disk", text))
@@ -196,5 +199,15 @@ def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
         usual=usual,
         own_socket=place.socket,
         distribution="macos" if sys.platform == "darwin" else packages.distribution().name,
+        socket_group=_group_of(socket),
         chosen_by_host=bool(os.environ.get("DOCKER_HOST")),
     )
+
+
+def _group_of(socket: Path | None) -> str | None:
+    """Return the group that may open a socket; None where that is root's, or none that is known."""
+    try:
+        group = None if socket is None else socket.group()
+    except (OSError, KeyError, NotImplementedError):
+        return None
+    return None if group == "root" else group

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from ...errors import ConfigError, TaskError
 from ...plan.bases import repository_of
 from ...plan.commands import edit, quoted
 from ...plan.names import is_service
-from .. import registry, trust
+from .. import cache, registry, trust
 from . import packages
 from .check import Site
 
 _FILE = "invoke.yaml"
+_MOUNTS = Path("/proc/self/mountinfo")  # man proc_pid_mountinfo: the fourth word is a mount's root, the fifth its place
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 _KEY = re.compile(r"\bcontainer\.(?:\w+\.)*(\w+)")
 _LINE = re.compile(r"\bline (\d+)")
@@ -26,6 +28,28 @@ _TAKEN = re.compile(r"(.+/)([^/:]+): container-build-\2 already builds")
 def as_root(command: str) -> str:
     """Return a command that takes root, as this user types it."""
     return command if packages.is_root() else f"sudo {command}"
+
+
+def writable_again(folder: Path) -> str:
+    """Return what mounts the file system of a folder for writing; one that is bound from elsewhere says so."""
+    path = folder.resolve()
+    mounts: dict[Path, bool] = {}
+    with suppress(OSError):
+        for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+            part, place = line.split(" ")[3:5]
+            mounts[Path(place.encode("utf-8", "surrogateescape").decode("unicode_escape"))] = part != "/"
+    mount = next((one for one in (path, *path.parents) if one in mounts), None)
+    if mount is None:
+        mount = next(one for one in (path, *path.parents) if one.is_mount())
+    return f"mount -o remount,rw{',bind' if mounts.get(mount) else ''} {quoted(mount)}"
+
+
+def room() -> str:
+    """Return what lets the tasks keep what they need elsewhere, or shows what fills the place."""
+    for name in ("XDG_CACHE_HOME", "TMPDIR"):
+        if os.environ.get(name):
+            return f"unset {name}"
+    return f"du -xhd1 {quoted(cache.home())}"
 
 
 def login(host: str) -> str:
