@@ -1,5 +1,6 @@
 """Ask a registry over HTTP whether it answers."""
 
+import os
 import socket
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from .retries import PassingError
 if TYPE_CHECKING:
     from requests import Response
 
+_PROXY = 3.0  # seconds in which a proxy has to take a connection
 TIMEOUT = 10.0  # seconds
 HUB = "registry-1.docker.io"
 
@@ -118,3 +120,24 @@ def _innermost(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
     return error
+
+
+def dead_proxy(host: str) -> str | None:
+    """Return the variable that sends requests to a host through a proxy which does not answer; None without one."""
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    known = getproxies_environment()
+    kind = next((one for one in ("https", "all") if one in known), None)
+    if kind is None:
+        return None
+    name = next(one for one in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(one))
+    address = known[kind]
+    try:
+        place = urlsplit(address if "//" in address else f"//{address}")
+        with socket.create_connection((place.hostname or "", place.port or 80), _PROXY):
+            return None
+    except (OSError, ValueError):
+        return name

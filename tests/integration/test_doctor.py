@@ -158,6 +158,13 @@ def test_a_checkout_that_is_bound_read_only_is_told_with_its_own_mount(repo: Rep
         subprocess.run(["umount", repo.root], check=True)
 
 
+def test_a_proxy_where_nobody_answers_is_told_by_its_variable_and_not_by_its_login(repo: Repo) -> None:
+    env = {"https_proxy": "http://u:pl4nted@127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}
+    told = Told(repo, env=env)
+    told.says("registry", "warning", "https_proxy names a proxy, and nobody answers there", "unset https_proxy")
+    assert "pl4nted" not in told.text
+
+
 def test_authorities_that_nobody_can_read_are_told_by_their_variable(repo: Repo, well: Told) -> None:
     told = Told(repo, env={"CURL_CA_BUNDLE": "/nowhere/authorities.pem"})
     told.says("environment", "warning", "CURL_CA_BUNDLE names no file", "unset CURL_CA_BUNDLE")

@@ -63,6 +63,11 @@ def published(site: Site) -> Iterator[Finding]:
         registry.require(site.registry, _bundle(site))
     except PushError as error:
         told = f"{error.reason}; builds do without it, pushes and --reuse do not"
+        proxy = registry.dead_proxy(host)
+        if proxy is not None:
+            told = f"{error.reason}: {proxy} names a proxy, and nobody answers there"
+            yield warning("registry", told, way_out=f"unset {proxy}")
+            return
         asked = f"curl -sSv {'http' if is_loopback(host) else 'https'}://{host}/v2/"
         yield warning("registry", told, way_out=mending.setting(site, "registry") or asked)
         return
