@@ -177,7 +177,9 @@ def _refuse(faults: Sequence[str]) -> None:
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise ConfigError(
             faults[0] if len(faults) == 1 else f"{len(faults)} folders cannot be services:{lines}",
-            hint=_NAMES.format(what="it, or say in invoke.yaml, container.services: {name: {folder: its path}}"),
+            hint=_NAMES.format(
+                what="the folder, or say in invoke.yaml, container.services: {name: {folder: its path}}"
+            ),
         )
 
 

@@ -61,7 +61,9 @@ def whole_number(text: str, source: str, *, hint: str) -> int:
     Raises ConfigError for anything else.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT and int(text) > 0):
-        raise ConfigError(f"{source}: {text!r} is not a whole number from 1 to {10**LONGEST_COUNT - 1}", hint=hint)
+        raise ConfigError(
+            f"{source}: {text!r} is not a whole number above 0, of at most {LONGEST_COUNT} digits", hint=hint
+        )
     return int(text)
 
 

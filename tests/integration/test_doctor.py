@@ -118,7 +118,7 @@ def test_a_folder_that_can_be_no_image_is_told_and_the_rest_is_looked_at(repo: R
     repo.commit()
     told = Told(repo)
     assert told.code == 2
-    told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename it")
+    told.says("settings", "cannot", "'No Image' cannot be an image's name", "rename the folder")
     told.says("engine", "ok")
     told.says("build", "ok")
     told.only(well, "settings", unseen=True)

@@ -163,7 +163,7 @@ def test_an_error_names_the_place_of_the_bad_value(
         ({"tags": "a, b"}, "--tags: ' b' has white space in it\nhint: write a,b"),
         ({"platforms": ""}, "--platforms is empty"),
         ({"platforms": "linux/arm46"}, "did you mean linux/arm64?"),
-        ({"jobs": "0"}, "--jobs: '0' is not a whole number from 1 to 999999\nhint: for example --jobs 2"),
+        ({"jobs": "0"}, "--jobs: '0' is not a whole number above 0, of at most 6 digits\nhint: for example --jobs 2"),
         ({"jobs": "-1"}, "--jobs: '-1' is not"),
         ({"jobs": "abc"}, "--jobs: 'abc' is not"),
         ({"jobs": "1.5"}, "--jobs: '1.5' is not"),
