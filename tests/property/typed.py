@@ -112,6 +112,7 @@ _GIT = (
         *("diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--no-ext-diff"),
         *("--ignore-submodules=none", "HEAD", "--"),
     ),
+    ("config", "--get-regexp", r"^remote\..*url$"),
 )
 
 
