@@ -26,6 +26,7 @@ from tasks.engine.machine import (
     look_registries,
     mending,
     reach,
+    refusals,
     signing,
 )
 from tasks.engine.machine.findings import BAD, Finding
@@ -209,7 +210,7 @@ def test_an_error_whose_hint_is_a_sentence_says_what_to_type(
     for name in ("No Image", "amd64"):
         (tmp_path / "services" / name).mkdir(parents=True)
     raised = error(reason, hint="write it otherwise, or leave it out")
-    found = findings.refused("x", raised, way_out=mending.of_error(raised, tmp_path))
+    found = findings.refused("x", raised, way_out=refusals.of_error(raised, tmp_path))
     stands(found)
     assert "(write it otherwise, or leave it out)" in found.text
 
@@ -232,7 +233,7 @@ def test_an_error_of_settings_names_what_to_mend(
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/Dockerfile").touch()
     (tmp_path / "invoke.yaml").write_text("container:\n  jobs: many\n", encoding="utf-8")
-    assert mending.of_error(ConfigError(reason), tmp_path) == way_out
+    assert refusals.of_error(ConfigError(reason), tmp_path) == way_out
 
 
 def test_a_key_that_cannot_sign_says_what_to_type(site: check.Site) -> None:
