@@ -88,7 +88,7 @@ def _unwritable(folder: Path) -> Finding | None:
     told = os.statvfs(folder)
     if told.f_flag & os.ST_RDONLY:
         way_out = mending.as_root(mounts.writable_again(folder))
-        return cannot("leftovers", f"{folder} is mounted read-only", way_out=way_out)
+        return cannot("leftovers", f"{folder} is on a mount that is read-only", way_out=way_out)
     if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
         place = quoted(folder)
         return cannot("leftovers", f"there is no room where {folder} is", way_out=f"df -h {place}; df -i {place}")

@@ -10,6 +10,7 @@ from ...plan.names import is_service
 from ...texts import key_line
 
 _FILE = "invoke.yaml"
+_RUNTIME = "INVOKE_RUNTIME_CONFIG"
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 _KEY = re.compile(r"\bcontainer(?:\.[\w-]+)+")
 _TOP = re.compile(r": nothing reads ([\w-]+)$|: ([\w-]+) stands below nothing")
@@ -29,6 +30,8 @@ def of_error(error: TaskError, root: Path) -> str:
     variable = next((name for name in _VARIABLE.findall(said) if name in os.environ), None)
     if variable is not None:
         return f"unset {variable}"
+    if said.startswith("-f: "):
+        return f"unset {_RUNTIME}" if os.environ.get(_RUNTIME) else "inv container-doctor"
     return _renaming(said, root) or _unlocking(said, root) or _opening(said, root)
 
 
