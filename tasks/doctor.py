@@ -31,7 +31,10 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
 def alone(words: Sequence[str]) -> bool:
     """Whether no task is asked for but this one: it says what is wrong with a repository that no other can use."""
-    return {word for word in words if not word.startswith("-")} == {NAME}
+    from .elsewhere import core
+
+    said = core(words)
+    return said is not None and {word for word in said.unparsed if not word.startswith("-")} == {NAME}
 
 
 def instead(root: Path, error: "ConfigError", words: Sequence[str]) -> None:
@@ -80,7 +83,7 @@ def run(c: Context, repository: Repository, *, fix: bool) -> flags.Answer:
 def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     """Return what there is to look at, and what is wrong with the settings: the rest is looked at all the same."""
     from . import settings, signers, sources
-    from .engine.machine import mending
+    from .engine.machine import refusals
     from .engine.machine.check import Site
     from .engine.machine.findings import refused, warning
     from .errors import ConfigError
@@ -89,7 +92,7 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
     root = repository.root
     if repository.refused is not None:
         return Site(project="", root=root), [
-            refused("settings", repository.refused, way_out=mending.of_error(repository.refused, root))
+            refused("settings", repository.refused, way_out=refusals.of_error(repository.refused, root))
         ]
     try:
         project = settings.project_of(c, repository)
@@ -101,7 +104,7 @@ def _site(c: Context, repository: Repository) -> "tuple[Site, list[Finding]]":
         decided = settings.load(c, repository, {})
         bases = sources.outside(repository, registry=decided.registry)
     except ConfigError as error:
-        return Site(project="", root=root), [refused("settings", error, way_out=mending.of_error(error, root))]
+        return Site(project="", root=root), [refused("settings", error, way_out=refusals.of_error(error, root))]
     site = Site(
         project=project,
         root=root,

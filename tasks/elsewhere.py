@@ -7,7 +7,7 @@ people have the same services, and the same images of them.
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from .texts import read_text
 
 if TYPE_CHECKING:
     from invoke.config import Config
+    from invoke.parser.parser import ParseResult
 
 OF_REPOSITORY = ("project", "services_dir", "dockerfile", "context", "services")
 """What invoke.yaml alone says."""
@@ -119,7 +120,7 @@ def _require(asked: str) -> None:
 
 def _content(path: Path) -> Mapping[str, Any]:
     name = _name(path)
-    text = read_text(path)
+    text = read_text(path, name)
     if path.suffix != ".json":
         return parsed(text, name)
     try:
@@ -144,18 +145,25 @@ def _expanded(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - that of Path raises there
 
 
-def _asked_for() -> str | None:
-    """Return the file of -f as Invoke's own parser reads it, before the name of a task.
-
-    Behind one only Invoke knows whether -f is the task's.
-    """
+def core(words: Sequence[str]) -> "ParseResult | None":
+    """Return what Invoke's own parser reads before the name of a task; None for what Invoke is about to refuse."""
     from invoke.exceptions import ParseError
     from invoke.parser import Parser
     from invoke.program import Program
 
     try:
-        core = Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(sys.argv[1:])[0]
-    except ParseError:  # which Invoke is about to say
+        return Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(list(words))
+    except ParseError:
         return None
-    found: str | None = core.args["config"].value
+
+
+def _asked_for() -> str | None:
+    """Return the file of -f as Invoke's own parser reads it, before the name of a task.
+
+    Behind one only Invoke knows whether -f is the task's.
+    """
+    said = core(sys.argv[1:])
+    if said is None:
+        return None
+    found: str | None = said[0].args["config"].value
     return found or os.environ.get(_RUNTIME)

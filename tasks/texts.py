@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,27 +15,28 @@ _INT = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"  # a file may have several: their keys are only what nothing else says
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text.
+def read_text(path: Path, called: str = "") -> str:
+    """Return a file's text; errors call it by its name where they are told no other.
 
     Raises FileNotFoundError where there is none, and ConfigError when it cannot be read, is no
     regular file, or is no text that a person has written: nothing here waits for a pipe.
     """
+    name = called or path.name
     try:
         kind = path.stat()
         if not stat.S_ISREG(kind.st_mode):
-            raise ConfigError(f"{path.name} is no regular file", hint="put a file of text there")
+            raise ConfigError(f"{name} is no regular file", hint="put a file of text there")
         if kind.st_size > LARGEST:
-            raise ConfigError(f"{path.name} has {kind.st_size} bytes", hint=f"at most {LARGEST}")
+            raise ConfigError(f"{name} has {kind.st_size} bytes", hint=f"at most {LARGEST}")
         return path.read_bytes().decode()  # with the line ends that are there
     except FileNotFoundError:
         if os.path.lexists(path):
-            raise ConfigError(f"{path.name} points to a file that is not there", hint="put a file there") from None
+            raise ConfigError(f"{name} points to a file that is not there", hint="put a file there") from None
         raise
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}", hint="save it as UTF-8") from error
+        raise ConfigError(f"{name} cannot be read: {error}", hint="save it as UTF-8") from error
     except OSError as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}", hint="make it a file that you may read") from error
+        raise ConfigError(f"{name} cannot be read: {error}", hint="make it a file that you may read") from error
 
 
 def leads_out(folder: Path, name: str) -> bool:
@@ -107,6 +108,24 @@ def parse_yaml(text: str, name: str) -> object:
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error) or "no YAML"
         raise ConfigError(f"{name} is broken{place}: {problem}", hint="mend that line") from error
+
+
+def key_line(text: str, keys: Sequence[str]) -> int | None:
+    """Return the line, from 1, of a key in YAML below others, or of the last of those that is there; else None."""
+    from invoke.util import yaml
+
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)  # type: ignore[no-untyped-call]
+    except (yaml.YAMLError, RecursionError):
+        return None
+    line: int | None = None
+    for wanted in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        key, node = next(((key, value) for key, value in pairs if key.value == wanted), (None, None))
+        if key is None:
+            break
+        line = key.start_mark.line + 1
+    return line
 
 
 def check_shape(content: object, name: str) -> None:

@@ -295,6 +295,6 @@ def _unreachable(error: BaseException) -> EngineError:
     if reached is reach.Reach.DENIED:
         return EngineError(
             f"this user may not open the engine's socket ({place})",
-            hint="sudo usermod -aG docker $USER, then log in again",
+            hint="inv container-doctor has the commands that let you in",
         )
     return EngineError(f"no engine answers at {place}: {detail}", hint="inv container-setup, or start Docker")

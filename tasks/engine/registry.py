@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
@@ -122,22 +123,36 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def dead_proxy(host: str) -> str | None:
-    """Return the variable that sends requests to a host through a proxy which does not answer; None without one."""
-    from urllib.parse import urlsplit
-    from urllib.request import getproxies_environment, proxy_bypass
+def dead_proxies(host: str) -> tuple[str, ...]:
+    """Return the variables that send requests to a host through a proxy where nobody answers, whichever counts first.
 
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    known = getproxies_environment()
-    kind = next((one for one in ("https", "all") if one in known), None)
-    if kind is None:
-        return None
-    name = next(one for one in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(one))
-    address = known[kind]
+    None of them where the one that counts answers.
+    """
+    from requests.utils import select_proxy, should_bypass_proxies
+
+    address = f"https://{host}/v2/"
+    if is_loopback(host) or should_bypass_proxies(address, None):
+        return ()
+    names = [name for kind in ("https", "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
+    counts = [name for name in names if os.environ.get(name)]
+    known = {name.lower().removesuffix("_proxy"): os.environ[name] for name in reversed(counts)}
+    return tuple(silent_proxies(counts)) if _is_silent(select_proxy(address, known)) else ()
+
+
+def silent_proxies(names: Iterable[str]) -> list[str]:
+    """Return those of these variables that name a proxy where nobody answers."""
+    return [name for name in names if _is_silent(os.environ.get(name))]
+
+
+def _is_silent(proxy: str | None) -> bool:
+    from urllib.parse import urlsplit
+
+    if not proxy:
+        return False
     try:
-        place = urlsplit(address if "//" in address else f"//{address}")
-        with socket.create_connection((place.hostname or "", place.port or 80), _PROXY):
-            return None
+        place = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        usual = 443 if place.scheme == "https" else 1080 if place.scheme.startswith("socks") else 80
+        with socket.create_connection((place.hostname or "", place.port or usual), _PROXY):
+            return False
     except (OSError, ValueError):
-        return name
+        return True

@@ -1,6 +1,7 @@
 """The certificate authorities that this machine trusts, for downloads inside builds."""
 
 import os
+import re
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -9,6 +10,8 @@ from ..errors import ConfigError
 LARGEST_SECRET = 500 * 1024
 # Where OpenSSL, curl and Python are told of a bundle, and where the distributions keep theirs.
 VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+_ALSO_FOLDERS = ("REQUESTS_CA_BUNDLE",)
+_BEGINS = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----")
 _PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
@@ -17,10 +20,21 @@ _PLACES = (
 )
 
 
-def unreadable() -> tuple[str, ...]:
-    """Return the variables that name a bundle which programs cannot read; builds go by the next that can."""
-    named = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    return tuple(name for name, place in named.items() if not os.access(place, os.R_OK))
+def faults() -> dict[str, str]:
+    """Return what is wrong with what each variable names, by its name; builds go by the next that names a file."""
+    said = ((name, _fault(name, Path(os.environ[name]))) for name in VARIABLES if os.environ.get(name))
+    return {name: fault for name, fault in said if fault}
+
+
+def _fault(name: str, path: Path) -> str:
+    if name not in _ALSO_FOLDERS and path.is_dir():
+        return "a folder, not a file of authorities"
+    if path.is_dir() and os.access(path, os.R_OK):
+        return ""
+    if not path.is_file() or not os.access(path, os.R_OK):
+        return "no file of authorities that can be read"
+    with path.open("rb") as file:
+        return "" if _BEGINS.search(file.read(LARGEST_SECRET)) else "a file without a certificate"
 
 
 def bundle(choice: str, root: Path) -> Path | None:

@@ -80,6 +80,7 @@ def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo,
         listener.bind(str(place))
         listener.listen()
         place.chmod(0)
+        group = place.group()
         # Root opens everything, unless it gives that up.
         drop = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
         done = subprocess.run(
@@ -91,7 +92,10 @@ def test_a_socket_that_this_user_may_not_open_is_said_with_the_group(repo: Repo,
             check=False,
         )
     assert done.returncode == 3
-    way_out = "sudo usermod -aG docker $USER && newgrp docker"
+    made = [] if group != "root" else [f"sudo groupadd -f docker && sudo chgrp docker {place}"]
+    group = "docker" if group == "root" else group
+    join = f'sudo usermod -aG {group} "$USER" && newgrp {group}'
+    way_out = " && ".join([*made, f"sudo chmod g+rw {place}", join])
     assert f"Permission denied; {way_out}\n" in done.stdout, done.stdout + done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("cannot")] == ["engine"]
 
@@ -162,6 +166,14 @@ def test_a_proxy_where_nobody_answers_is_told_by_its_variable_and_not_by_its_log
     env = {"https_proxy": "http://u:pl4nted@127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}
     told = Told(repo, env=env)
     told.says("registry", "warning", "https_proxy names a proxy, and nobody answers there", "unset https_proxy")
+    told.says("proxy", "warning", "nobody answers at that proxy", "unset https_proxy")
+    assert "pl4nted" not in told.text
+
+
+def test_a_base_behind_a_proxy_where_nobody_answers_is_mended_by_its_variable(repo: Repo) -> None:
+    repo.write("services/two/Dockerfile", "FROM images.test/base:1\n")
+    told = Told(repo, env={"HTTPS_PROXY": "http://u:pl4nted@127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""})
+    told.says("bases", "cannot", "images.test/base:1", "HTTPS_PROXY names a proxy", "unset HTTPS_PROXY")
     assert "pl4nted" not in told.text
 
 
@@ -176,6 +188,7 @@ def test_authorities_that_nobody_can_read_are_told_by_their_variable(repo: Repo,
     [
         ("container: [x\n", ("invoke.yaml is broken at line 2", "+2 invoke.yaml")),
         ("container:\n  regstry: a\n", ("nothing reads container.regstry", "did you mean registry?", "+2 invoke.yaml")),
+        ("container:\n  services:\n    one:\n      memory: huge\n", ("'huge' is not a size", "+4 invoke.yaml")),
         ("container:\n  services: 3\n", ("container.services holds a int", "+2 invoke.yaml")),
     ],
 )
@@ -193,6 +206,27 @@ def test_settings_that_are_refused_are_a_line_and_the_rest_is_looked_at(
         assert "cannot   settings" in repo.inv("container-doctor").fails(2).out
     finally:
         repo.write("invoke.yaml", before)
+
+
+def test_a_file_of_settings_that_cannot_be_one_is_moved_away(repo: Repo) -> None:
+    path = repo.root / "invoke.yaml"
+    path.unlink()
+    path.mkdir()
+    told = Told(repo)
+    told.says("settings", "cannot", "invoke.yaml is no regular file", "mv invoke.yaml invoke.yaml.old")
+    subprocess.run(["sh", "-c", "mv invoke.yaml invoke.yaml.old"], cwd=repo.root, check=True)
+    assert "settings" not in Told(repo).states()
+
+
+def test_settings_of_a_person_and_of_a_run_are_told_by_their_file(repo: Repo, tmp_path: Path, config: Path) -> None:
+    (tmp_path / ".invoke.yaml").write_text("container:\n  regstry: x\n", encoding="utf-8")
+    told = Told(repo, env={"HOME": str(tmp_path), "DOCKER_CONFIG": str(config)})
+    told.says("settings", "cannot", "nothing reads container.regstry", "+2 ~/.invoke.yaml")
+    file = tmp_path / "run.yaml"
+    file.write_text("container: [x\n", encoding="utf-8")
+    done = repo.inv("-f", str(file), "container-doctor").fails(2)
+    assert f"+2 {file}\n" in done.out
+    assert "ok       engine" in done.out
 
 
 def test_a_date_that_no_build_takes_is_in_the_way(repo: Repo, well: Told) -> None:
@@ -275,7 +309,7 @@ def test_a_builder_that_does_not_answer_is_told(repo: Repo, tmp_path: Path) -> N
     used.says("builder", "cannot", "dead (remote), in use", "docker buildx inspect --bootstrap dead")
 
 
-def test_a_small_disk_is_warned_of(repo: Repo, tmp_path: Path) -> None:
+def test_a_disk_on_which_nothing_can_be_built_is_in_the_way(repo: Repo, tmp_path: Path) -> None:
     usual = Told(repo, env={"XDG_CACHE_HOME": str(tmp_path / "large")})
     place = tmp_path / "small"
     place.mkdir()
@@ -283,7 +317,7 @@ def test_a_small_disk_is_warned_of(repo: Repo, tmp_path: Path) -> None:
         pytest.skip("takes root, to mount a small disk")
     try:
         told = Told(repo, env={"XDG_CACHE_HOME": str(place)})
-        told.says("disk", "warning", "0 GB free for the cache", str(place))
+        told.says("disk", "cannot", "nothing can be built: 0 GB free for the cache", str(place), "XDG_CACHE_HOME")
         told.only(usual, "disk")
     finally:
         subprocess.run(["umount", place], check=True)
@@ -434,8 +468,9 @@ def test_a_proxy_that_does_not_answer_is_proved_by_a_build(fetching: Repo, confi
 
 
 def test_a_proxy_of_the_shell_that_no_build_hears_of_is_told(repo: Repo, well: Told) -> None:
-    env = {"HTTPS_PROXY": f"http://user:planted@127.0.0.1:{free_port()}", "NO_PROXY": "*"}
-    told = Told(repo, env=env)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://user:planted@127.0.0.1:{proxy.getsockname()[1]}"
+        told = Told(repo, env={"HTTPS_PROXY": address, "NO_PROXY": "*"})
     told.says("proxy", "warning", "HTTPS_PROXY", "proxies.default.httpsProxy")
     assert "planted" not in told.text
     told.only(well, "proxy")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tasks.cli import collection
-from tasks.engine import cosign
+from tasks.engine import cache, cosign, trust
 from tasks.engine.machine import (
     check,
     choice,
+    disk,
     emulation,
     findings,
     look_build,
@@ -26,6 +27,7 @@ from tasks.engine.machine import (
     look_registries,
     mending,
     reach,
+    refusals,
     signing,
 )
 from tasks.engine.machine.findings import BAD, Finding
@@ -209,7 +211,7 @@ def test_an_error_whose_hint_is_a_sentence_says_what_to_type(
     for name in ("No Image", "amd64"):
         (tmp_path / "services" / name).mkdir(parents=True)
     raised = error(reason, hint="write it otherwise, or leave it out")
-    found = findings.refused("x", raised, way_out=mending.of_error(raised, tmp_path))
+    found = findings.refused("x", raised, way_out=refusals.of_error(raised, tmp_path))
     stands(found)
     assert "(write it otherwise, or leave it out)" in found.text
 
@@ -220,6 +222,17 @@ def test_an_error_whose_hint_is_a_sentence_says_what_to_type(
         ("INVOKE_CONTAINER_JOBS: 'many' is not a number", "unset INVOKE_CONTAINER_JOBS"),
         ("container.jobs in invoke.yaml: 'many' is not a number", "${EDITOR:-vi} +2 invoke.yaml"),
         ("invoke.yaml is broken in line 7: x", "${EDITOR:-vi} +7 invoke.yaml"),
+        ("container.services.b-2.memory: 'huge' is not a size", "${EDITOR:-vi} +7 invoke.yaml"),
+        ("container.services.b-2.tmpfs is a list", "${EDITOR:-vi} +6 invoke.yaml"),
+        ("invoke.yaml: nothing reads contaner", "${EDITOR:-vi} +8 invoke.yaml"),
+        ("invoke.yaml: contaner stands below nothing", "${EDITOR:-vi} +8 invoke.yaml"),
+        (
+            "invoke.yaml cannot be read: codec can't decode byte 0xff in position 12: x",
+            "${EDITOR:-vi} +2 invoke.yaml",
+        ),
+        ("invoke.yaml cannot be read: [Errno 13] Permission denied: 'invoke.yaml'", "chmod u+rw invoke.yaml"),
+        ("a/b is no regular file", "mv a/b a/b.old"),
+        ("-f: there is no file '/x.yaml'", "inv container-doctor"),
         ("services/'No Image' cannot be an image's name", "mv 'services/No Image' services/no-image"),
         ("a/b/Dockerfile is empty", "${EDITOR:-vi} a/b/Dockerfile"),
     ],
@@ -231,8 +244,9 @@ def test_an_error_of_settings_names_what_to_mend(
     (tmp_path / "services/No Image").mkdir(parents=True)
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/Dockerfile").touch()
-    (tmp_path / "invoke.yaml").write_text("container:\n  jobs: many\n", encoding="utf-8")
-    assert mending.of_error(ConfigError(reason), tmp_path) == way_out
+    services = "  services:\n    a:\n      memory: 1g\n    b-2:\n      memory: huge\ncontaner: x\n"
+    (tmp_path / "invoke.yaml").write_text(f"container:\n  jobs: many\n{services}", encoding="utf-8")
+    assert refusals.of_error(ConfigError(reason), tmp_path) == way_out
 
 
 def test_a_key_that_cannot_sign_says_what_to_type(site: check.Site) -> None:
@@ -316,3 +330,33 @@ def test_what_names_a_proxy_to_builds_can_be_typed(tmp_path: Path, monkeypatch: 
     assert content["proxies"]["default"] == {"httpsProxy": "http://proxy:1", "httpProxy": "http://proxy:2"}
     assert surroundings.unheard_proxies(shell, content) == ()
     assert look_checkout.unheard(tuple(shell)).way_out == edit(tmp_path / "a folder/config.json", 1)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_place_without_room_is_left_for_one_that_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    variable = "XDG_CACHE_HOME" if kept else "TMPDIR"
+    monkeypatch.setenv(variable, str(tmp_path))
+    place, room = cache.home() if kept else tmp_path, {True: 10**12, False: 0}
+    for usual, other, way_out in (
+        (True, True, f"unset {variable}"),
+        (False, True, f'export {variable}="$(mktemp -d -p /var/tmp)"'),
+        (False, False, f"du -xhd1 {tmp_path}"),
+    ):
+        free = {Path("/var/tmp"): room[other]}  # noqa: S108 - never written
+        monkeypatch.setattr(disk, "free_bytes", lambda path, free=free, usual=usual: free.get(path, room[usual]))
+        assert mending.room(place) == way_out
+        types(way_out)
+
+
+def test_authorities_are_taken_back_by_the_variable_that_gives_them(
+    site: check.Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in trust.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "given").touch()
+    monkeypatch.setenv(trust.VARIABLES[0], str(tmp_path / "nowhere"))
+    monkeypatch.setenv(trust.VARIABLES[1], str(tmp_path / "given"))
+    assert mending.trusted(site) == f"unset {trust.VARIABLES[1]}"

@@ -68,6 +68,16 @@ def refused(found: Engine, around: Surroundings) -> Refuse:
             replace(AROUND, root=False, socket_group=None),
             "sudo groupadd -f docker && sudo chgrp docker /x.sock && sudo usermod -aG docker",
         ),
+        (
+            engine(Reach.DENIED),
+            replace(AROUND, root=False, socket_group="staff", group_may=False),
+            'sudo chmod g+rw /var/run/docker.sock && sudo usermod -aG staff "$USER" && newgrp staff',
+        ),
+        (
+            replace(engine(Reach.DENIED), endpoint="unix:///run/user/1/x.sock"),
+            replace(AROUND, root=False, usual=False, hidden=True),
+            "unset DOCKER_HOST",
+        ),
         (engine(Reach.FAILED, "tcp://build.example:2376"), replace(AROUND, usual=False), "unset DOCKER_HOST"),
         (
             engine(Reach.FAILED, "unix:///x.sock"),

@@ -169,3 +169,26 @@ def test_a_finding_is_one_line_with_its_way_out() -> None:
     line = str(findings.cannot("bases", "no registry", way_out="set container.mirror"))
     assert line.split() == ["cannot", "bases", "no", "registry;", "set", "container.mirror"]
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("folder", "way_out"),
+    [
+        ("/w/shop/.container", "mount -o remount,rw,bind /w/shop"),
+        ("/w/a dörf/x", "mount -o remount,rw,bind '/w/a dörf'"),
+        ("/w/whole", "mount -o remount,rw /w/whole"),
+        ("/w/part", "mount -o remount,rw /w/part"),
+        ("/w/twice", "mount -o remount,rw,bind /w/twice"),
+    ],
+)
+def test_a_mount_is_made_writable_where_it_is_read_only(folder: str, way_out: str) -> None:
+    table = """\
+1 0 254:0 / / rw,relatime - ext4 /dev/vda rw
+2 1 254:0 /w/shop /w/shop ro,relatime shared:1 - ext4 /dev/vda rw
+3 1 254:0 /w/a\\040dörf /w/a\\040dörf ro - ext4 /dev/vda rw
+4 1 0:40 / /w/whole ro - tmpfs tmpfs ro,size=4k
+5 1 0:40 /inner /w/part ro - tmpfs tmpfs ro,size=4k
+6 1 0:41 / /w/twice rw - tmpfs tmpfs rw
+7 6 254:0 /w/shop /w/twice ro - ext4 /dev/vda rw
+"""
+    assert mounts.remounted(Path(folder), table) == way_out

@@ -120,3 +120,33 @@ def test_a_server_that_speaks_no_http_is_given_up() -> None:
 )
 def test_a_registry_is_asked_at_its_own_host(name: str, host: str) -> None:
     assert registry.host_of(name) == host
+
+
+@pytest.mark.parametrize(
+    ("shell", "names"),
+    [
+        ({"HTTPS_PROXY": "DEAD"}, ("HTTPS_PROXY",)),
+        (
+            {"HTTPS_PROXY": "DEAD", "https_proxy": "DEAD"},
+            ("https_proxy", "HTTPS_PROXY"),
+        ),
+        ({"ALL_PROXY": "DEAD"}, ("ALL_PROXY",)),
+        ({"HTTPS_PROXY": "DEAD", "https_proxy": "LIVE"}, ()),
+        ({"https_proxy": "LIVE", "all_proxy": "DEAD"}, ()),
+        ({"HTTPS_PROXY": "DEAD", "NO_PROXY": ".test"}, ()),
+        ({"HTTP_PROXY": "DEAD"}, ()),
+        ({"HTTPS_PROXY": "http://[::"}, ("HTTPS_PROXY",)),
+    ],
+)
+def test_the_proxy_that_counts_for_a_host_is_told_where_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch, shell: dict[str, str], names: tuple[str, ...]
+) -> None:
+    for kind in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{kind}_proxy", raising=False)
+        monkeypatch.delenv(f"{kind}_proxy".upper(), raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as live:
+        places = {"DEAD": "http://u:secret@127.0.0.1:1", "LIVE": f"http://127.0.0.1:{live.getsockname()[1]}"}
+        for name, value in shell.items():
+            monkeypatch.setenv(name, places.get(value, value))
+        assert registry.dead_proxies("images.test:5000") == names
+        assert registry.dead_proxies("localhost:5000") == ()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,22 @@ def test_a_folder_is_no_bundle(tmp_path: Path) -> None:
 def test_the_largest_secret_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path / "ca.pem", PEM.ljust(500 * 1024, "#"))
     assert trust.bundle("ca.pem", tmp_path) == path
+
+
+def test_each_variable_that_names_no_authorities_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, empty, pipe = (tmp_path / name for name in ("good", "empty", "pipe"))
+    good.write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
+    empty.touch()
+    os.mkfifo(pipe)
+    for name, place, fault in (
+        ("SSL_CERT_FILE", good, None),
+        ("SSL_CERT_FILE", tmp_path, "a folder, not a file of authorities"),
+        ("SSL_CERT_FILE", pipe, "no file of authorities that can be read"),
+        ("CURL_CA_BUNDLE", empty, "a file without a certificate"),
+        ("CURL_CA_BUNDLE", tmp_path / "nowhere", "no file of authorities that can be read"),
+        ("REQUESTS_CA_BUNDLE", tmp_path, None),
+    ):
+        for one in trust.VARIABLES:
+            monkeypatch.delenv(one, raising=False)
+        monkeypatch.setenv(name, str(place))
+        assert trust.faults() == ({} if fault is None else {name: fault})

@@ -26,7 +26,11 @@ class Surroundings:
     """Where an engine of ours listens when the usual socket is taken."""
     distribution: str
     socket_group: str | None = "docker"
-    """The group that may open the engine's socket, other than root's own; None where there is none."""
+    """The group that the engine's socket is of, other than root's own; None where there is none."""
+    group_may: bool = True
+    """Whether the socket lets those of its group in."""
+    hidden: bool = False
+    """Whether the socket lies in a folder that this user may not look into."""
     chosen_by_host: bool = True
     """Whether DOCKER_HOST names the endpoint, not a context."""
 
@@ -71,7 +75,7 @@ def _way_out(engine: Engine, around: Surroundings) -> str | None:
     if engine.reach is Reach.DENIED:
         return _let_in(engine, around)
     if engine.socket is None or (not around.usual and engine.reach is Reach.FAILED):
-        return "unset DOCKER_HOST" if around.chosen_by_host else "docker context use default"
+        return _elsewhere(around)
     if around.service and around.usual:
         return "systemctl start docker" if around.root else "sudo systemctl start docker"
     if not around.packages:
@@ -79,12 +83,19 @@ def _way_out(engine: Engine, around: Surroundings) -> str | None:
     return None
 
 
+def _elsewhere(around: Surroundings) -> str:
+    return "unset DOCKER_HOST" if around.chosen_by_host else "docker context use default"
+
+
 def _let_in(engine: Engine, around: Surroundings) -> str:
-    group = around.socket_group or "docker"
-    join = f'sudo usermod -aG {group} "$USER" && newgrp {group}'
-    if around.socket_group is not None or engine.socket is None:
-        return join
-    return f"sudo groupadd -f {group} && sudo chgrp {group} {quoted(engine.socket)} && {join}"
+    """Return what lets this user open the socket: by the group that it is of, where that is not root's."""
+    if engine.socket is None or (around.hidden and not around.usual):
+        return _elsewhere(around)
+    group, socket = around.socket_group or "docker", quoted(engine.socket)
+    steps = [] if around.socket_group else [f"sudo groupadd -f {group}", f"sudo chgrp {group} {socket}"]
+    if not around.group_may:
+        steps.append(f"sudo chmod g+rw {socket}")
+    return " && ".join([*steps, f'sudo usermod -aG {group} "$USER"', f"newgrp {group}"])
 
 
 def _without_packages(around: Surroundings) -> str:

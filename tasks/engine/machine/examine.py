@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import TaskError
 from ...plan.commands import quoted
-from . import checks, mending, prepare
+from . import checks, mending, prepare, refusals
 from .check import Check, Need, Site
 from .findings import BAD, Finding, Say, State, cannot, refused, warning
 
@@ -82,11 +82,12 @@ def _looked(check: Check, site: Site) -> Sequence[Finding]:
     try:
         return tuple(check.look(site))
     except TaskError as error:
-        return (refused(check.subject, error, way_out=mending.of_error(error, site.root)),)
+        return (refused(check.subject, error, way_out=refusals.of_error(error, site.root)),)
     except OSError as error:
-        way_out = f"ls -ld {quoted(error.filename or site.root)}"
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            way_out = mending.room()
+            place = mending.full()
+            return (cannot(check.subject, f"there is no room at {place}", way_out=mending.room(place)),)
+        way_out = f"ls -ld {quoted(error.filename or site.root)}"
         return (cannot(check.subject, f"{error.filename or ''} {error.strerror or error}".strip(), way_out=way_out),)
     except json.JSONDecodeError as error:
         return (cannot(check.subject, f"an answer is no JSON: {error}", way_out="inv container-setup"),)
@@ -107,7 +108,7 @@ def _told(
         try:
             check.mend(site, hear)
         except TaskError as error:
-            hear(refused(check.subject, error, way_out=mending.of_error(error, site.root)))
+            hear(refused(check.subject, error, way_out=refusals.of_error(error, site.root)))
         if any(finding.state is State.CANNOT for finding in said):
             found = said
         else:

@@ -11,7 +11,7 @@ from ...errors import ConfigError, EngineError
 from ...plan import bases, download, surroundings
 from ...plan.commands import edit
 from .. import api, buildx, cache, client_file, moment, process, trust
-from . import mending, stand_in_record
+from . import mending, refusals, stand_in_record
 from .check import Site
 from .findings import Finding, cannot, ok, refused, warning
 
@@ -112,7 +112,7 @@ def mend_of(found: download.Result, probe: download.Probe, site: Site) -> str:
             return mending.trusted(site)
         case download.Cause.PROXY if client_file.content().get("proxies"):
             place = client_file.path()
-            return edit(place, mending.line_of(place, r'.*"proxies"'))
+            return edit(place, refusals.line_of(place, r'.*"proxies"'))
         case download.Cause.OTHER:
             return f"docker run --rm -it {probe.image} sh"
         case _:

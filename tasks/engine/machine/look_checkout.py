@@ -8,10 +8,10 @@ from pathlib import Path
 from ...errors import ConfigError, EngineError
 from ...plan import surroundings
 from ...plan.commands import edit, quoted
-from .. import api, client_file, commits, git, trust, workspace
+from .. import api, client_file, commits, git, registry, trust, workspace
 from ..containers import Containers
 from ..specimens import VERIFY_LABEL, mark_of
-from . import mending
+from . import mending, mounts
 from .check import Site
 from .findings import Finding, Say, cannot, changed, ok, warning
 
@@ -87,8 +87,8 @@ def _unwritable(folder: Path) -> Finding | None:
     """Return what keeps everybody from writing there, even root."""
     told = os.statvfs(folder)
     if told.f_flag & os.ST_RDONLY:
-        way_out = mending.as_root(mending.writable_again(folder))
-        return cannot("leftovers", f"{folder} is on a file system that is read-only", way_out=way_out)
+        way_out = mending.as_root(mounts.writable_again(folder))
+        return cannot("leftovers", f"{folder} is on a mount that is read-only", way_out=way_out)
     if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
         place = quoted(folder)
         return cannot("leftovers", f"there is no room where {folder} is", way_out=f"df -h {place}; df -i {place}")
@@ -163,13 +163,17 @@ def environment(site: Site) -> Iterator[Finding]:
             yield warning("environment", f"{one.name} is set: {one.told}", way_out=one.way_out)
         else:
             yield ok("environment", f"{one.name}: {one.told}")
-    unreadable = trust.unreadable()
-    for name in unreadable:
-        yield warning("environment", f"{name} names no file of authorities that can be read", way_out=f"unset {name}")
+    untrue = trust.faults()
+    for name, fault in untrue.items():
+        yield warning("environment", f"{name} names {fault}", way_out=f"unset {name}")
     proxies = surroundings.unheard_proxies(os.environ, client_file.content())
-    if proxies:
+    silent = registry.silent_proxies(proxies)
+    if silent:
+        told = f"{', '.join(silent)} of this shell: nobody answers at that proxy"
+        yield warning("proxy", told, way_out=f"unset {' '.join(silent)}")
+    elif proxies:
         yield unheard(proxies)
-    if not found and not unreadable:
+    if not found and not untrue:
         yield ok("environment", "nothing in it changes a result")
 
 

@@ -12,11 +12,12 @@ from ...plan.commands import edit
 from ...plan.names import is_loopback
 from .. import client_file, credentials, registry, trust
 from . import bases as base_images
-from . import look_engine, mending, stand_in_record, stand_ins
+from . import look_engine, mending, refusals, stand_in_record, stand_ins
 from .check import Site
 from .findings import Finding, cannot, ok, warning
 
 _LOGIN = re.compile(r"\b40[13]\b|denied|unauthorized|insufficient_scope|authorization failed", re.IGNORECASE)
+_BY_PROXY = re.compile(r"proxyconnect|\bproxy\b", re.IGNORECASE)
 _ABSENT = re.compile(r"not found|\b404\b|manifest unknown|name unknown", re.IGNORECASE)
 
 
@@ -45,8 +46,10 @@ def told_of_base(reference: str, refusal: str | None, site: Site, *, mirrored: b
         return ok("bases", f"{short} is to be had{' from the mirror' if mirrored else ''}")
     if _LOGIN.search(refusal):
         way_out = mending.login(host)
+    elif _BY_PROXY.search(refusal) and (proxies := registry.dead_proxies(host)):
+        way_out, refusal = f"unset {' '.join(proxies)}", f"{refusal}: {_silent(proxies)}"
     elif mirrored:
-        way_out = mending.setting(site, "mirror") or mending.edit_key(site.root, "invoke.yaml", "mirror")
+        way_out = mending.setting(site, "mirror") or refusals.edit_key(site.root, "invoke.yaml", "container.mirror")
     elif _ABSENT.search(refusal) or hub_path(reference) is None:
         way_out = mending.from_line(site, reference)
     else:
@@ -63,10 +66,10 @@ def published(site: Site) -> Iterator[Finding]:
         registry.require(site.registry, _bundle(site))
     except PushError as error:
         told = f"{error.reason}; builds do without it, pushes and --reuse do not"
-        proxy = registry.dead_proxy(host)
-        if proxy is not None:
-            told = f"{error.reason}: {proxy} names a proxy, and nobody answers there"
-            yield warning("registry", told, way_out=f"unset {proxy}")
+        proxies = registry.dead_proxies(host)
+        if proxies:
+            told = f"{error.reason}: {_silent(proxies)}; builds do without it, pushes and --reuse do not"
+            yield warning("registry", told, way_out=f"unset {' '.join(proxies)}")
             return
         asked = f"curl -sSv {'http' if is_loopback(host) else 'https'}://{host}/v2/"
         yield warning("registry", told, way_out=mending.setting(site, "registry") or asked)
@@ -81,6 +84,10 @@ def published(site: Site) -> Iterator[Finding]:
     yield ok("registry", f"{host} answers; login by {asked_by}")
 
 
+def _silent(proxies: tuple[str, ...]) -> str:
+    return f"{proxies[0]} names a proxy, and nobody answers there"
+
+
 def helpers(_site: Site) -> Iterator[Finding]:
     """Say whether the programs are there that the docker client's file has for logins."""
     content = client_file.content()
@@ -91,7 +98,7 @@ def helpers(_site: Site) -> Iterator[Finding]:
         program = f"docker-credential-{name}"
         if shutil.which(program) is None:
             told = f"{client_file.path()} names {program}, which is not on PATH: what takes a login fails"
-            line = mending.line_of(client_file.path(), rf'.*"{re.escape(name)}"')
+            line = refusals.line_of(client_file.path(), rf'.*"{re.escape(name)}"')
             yield warning("credentials", told, way_out=edit(client_file.path(), line))
         else:
             yield ok("credentials", f"{program} is there")

@@ -1,6 +1,7 @@
 """Steps of the set-up: an engine that answers, docker and buildx, room on the disks."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ from .findings import Finding, Say, State, cannot, changed, doing, ok, told, war
 _SYSTEMD = Path("/run/systemd/system")  # there when systemd runs (man sd_booted)
 _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _HAS_ALL = "bake, imagetools and rawjson are there"
-_NOTHING = 50_000_000  # bytes: a lock, a log and a small build take more
 _DAEMON = Path("/etc/docker/daemon.json")
+_GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
+_NOBODYS = frozenset({"nogroup", "nobody"})
 _STORE = '"features": {"containerd-snapshotter": true}'
 
 
@@ -143,8 +145,8 @@ def room(found: reach.Engine, say: Say) -> None:
         if free is None:
             continue
         text = f"{free / disk.GIGABYTE:.0f} GB free for the {name} ({path})"
-        way_out = mending.room() if name == "cache" else "inv container-clean; docker system df"
-        if free < _NOTHING:
+        way_out = mending.room(cache.home()) if name == "cache" else "inv container-clean; docker system df"
+        if free < disk.NOTHING:
             say(cannot("disk", f"nothing can be built: {text}", way_out=way_out))
         elif free < disk.MINIMUM:
             say(warning("disk", text, way_out=way_out))
@@ -190,6 +192,7 @@ def _use(socket: Path) -> None:
 
 def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
     place = private.layout()
+    group, may, hidden = _rights(socket)
     return choice.Surroundings(
         root=packages.is_root(),
         packages=packages.can_install(),
@@ -199,15 +202,25 @@ def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
         usual=usual,
         own_socket=place.socket,
         distribution="macos" if sys.platform == "darwin" else packages.distribution().name,
-        socket_group=_group_of(socket),
+        socket_group=group,
+        group_may=may,
+        hidden=hidden,
         chosen_by_host=bool(os.environ.get("DOCKER_HOST")),
     )
 
 
-def _group_of(socket: Path | None) -> str | None:
-    """Return the group that may open a socket; None where that is root's, or none that is known."""
+def _rights(socket: Path | None) -> tuple[str | None, bool, bool]:
+    """Return the group of a socket where that is not root's, whether its mode lets it in, and whether it is hidden."""
     try:
-        group = None if socket is None else socket.group()
+        told = None if socket is None else socket.stat()
+    except PermissionError:
+        return None, False, True
+    except OSError:
+        told = None
+    if socket is None or told is None:
+        return None, False, False
+    try:
+        group = socket.group() if told.st_gid else None
     except (OSError, KeyError, NotImplementedError):
-        return None
-    return None if group == "root" else group
+        group = None
+    return None if group in _NOBODYS else group, told.st_mode & _GROUP_MAY == _GROUP_MAY, False

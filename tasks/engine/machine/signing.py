@@ -6,7 +6,7 @@ from ...errors import ConfigError, EngineError, PushError, SignError, TaskError
 from ...plan.retrying import Patience
 from .. import cosign, keys
 from ..retries import Retries
-from . import mending, packages
+from . import mending, packages, refusals
 from .check import Site
 from .findings import Finding, Say, changed, doing, ok, told, warning
 
@@ -33,7 +33,7 @@ def _otherwise(site: Site, error: TaskError) -> str:
     if cosign.PASSWORD in error.reason:
         return f"read -rs {cosign.PASSWORD} && export {cosign.PASSWORD}"
     key = "sign" if error.reason.startswith("container.sign is ") else "sign_key"
-    return mending.setting(site, key) or mending.edit_key(site.root, "invoke.yaml", key)
+    return mending.setting(site, key) or refusals.edit_key(site.root, "invoke.yaml", f"container.{key}")
 
 
 def mend(_site: Site, say: Say) -> None:
