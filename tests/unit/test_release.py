@@ -162,3 +162,19 @@ def test_a_release_can_be_taken_in_part() -> None:
     assert plan.only(RELEASE, ["two"]).digests == {"two": B}
     with pytest.raises(ConfigError, match="three is not in the release"):
         plan.only(RELEASE, ["three"])
+
+
+def test_a_release_stood_before_another_where_its_tags_named_it() -> None:
+    digests = {name: f"sha256:{name * 64}" for name in "abc"}
+
+    def release(one: str, before: str | None) -> plan.Release:
+        return replace(
+            RELEASE,
+            members=(plan.Member(service="one", digest=digests[one], fingerprint=None),),
+            before={"latest": {"one": None if before is None else digests[before]}},
+        )
+
+    first, taken_back, now = release("a", None), release("b", "a"), release("c", "a")
+    assert plan.stood_before(now, first)
+    assert not plan.stood_before(now, taken_back)
+    assert not plan.stood_before(first, now)
