@@ -237,7 +237,7 @@ def _entry(content: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[Entry, li
     named = leaks.secret_name(path)
     with _bytes(content, member) as inside:
         program = elf.parse(inside)
-        if program is not None and not program.architecture.isalnum() and not member.mode & 0o111:
+        if program is not None and not program.known and not member.mode & 0o111:
             program = None
         found = [*([named] if named else []), *leaks.secrets_within(path, inside)]
     return Entry(path, Kind.FILE, member.mode, member.size, program, _CAPABILITIES in member.pax_headers), found

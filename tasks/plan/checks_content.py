@@ -59,7 +59,8 @@ def _stripped(seen: Evidence) -> Verdict:
 
 
 def _of_programs(seen: Evidence, flaw: str, virtue: str, hint: str) -> Verdict:
-    programs, where = _added(seen)
+    added, where = _added(seen)
+    programs = {path: one for path, one in added.items() if one.entry.program and not one.entry.program.linkable}
     if programs and (not isinstance(seen.base, Base) or above(seen.image.layers, seen.base.layers) is None):
         return not_run(f"which programs it adds cannot be told, as {_BASELESS}")
     if not programs:

@@ -87,7 +87,9 @@ def _version(seen: Evidence) -> Verdict:
     wrong = [f"{key} {told[key]!r} is labelled {labels[key]!r}" for key in told if told[key] != labels[key]]
     if wrong:
         return failed(f"{answer.path}: {', '.join(wrong)}", "ARG VERSION and REVISION of its Dockerfile say it")
-    return ok(f"{answer.path} tells the labels' {' and '.join(f'{key} {told[key]}' for key in told)}")
+    same = f"{answer.path} tells the labels' {' and '.join(f'{key} {told[key]}' for key in told)}"
+    left = [f"its {key}, labelled {label!r}" for key, label in labels.items() if label is not None and key not in told]
+    return _unless_asked(seen, "ready", f"{same}, and not {left[0]}") if left else ok(same)
 
 
 def _fields(answer: Answer) -> dict[str, object]:

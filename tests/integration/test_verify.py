@@ -55,14 +55,14 @@ class Flaw:
     """What is done once the image is built."""
 
 
-def program(*, machine: int = 62, interpreter: bool = False, symbols: bool = False) -> bytes:
+def program(*, machine: int = 62, kind: int = 2, interpreter: bool = False, symbols: bool = False) -> bytes:
     """Return the smallest file that is an ELF program of some kind."""
     segments = struct.pack("<II6Q", 3, 4, 0, 0, 0, 0, 0, 0) if interpreter else b""
     sections = struct.pack("<II", 0, 2) + b"\0" * 56 if symbols else b""
     head = b"\x7fELF\x02\x01\x01" + b"\0" * 9
     places = (64 if segments else 0, 64 if sections else 0)
     counts = (56, 1 if segments else 0, 64, 1 if sections else 0, 0)
-    return head + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0, *places, 0, 64, *counts) + segments + sections
+    return head + struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0, *places, 0, 64, *counts) + segments + sections
 
 
 def edited(before: str, after: str) -> Callable[[Repo, str], None]:
@@ -150,6 +150,10 @@ OTHERS: Mapping[str, tuple[str, Flaw]] = {
     "zero": ("user", Flaw(lines=("USER 00:1000",))),
     "low": ("start", Flaw(lines=("ENV PORT=80", "EXPOSE 80"), without=("EXPOSE 8080",), settings="port: 80")),
     "capable": ("setuid", Flaw(lines=("ADD services/capable/tool.tar /",), files={"tool.tar": capable()})),
+    "objects": (
+        "architecture",
+        Flaw(lines=("COPY services/objects/one.o /lib/one.o",), files={"one.o": program(machine=183, kind=1)}),
+    ),
     "account": ("secrets", Flaw(lines=("COPY services/account/sa.json /",), files={"sa.json": ACCOUNT})),
     "open": ("port", Flaw(lines=("EXPOSE 22",), after=edited("EXPOSE 22\n", ""))),
 }
@@ -168,8 +172,8 @@ def specimen(repo: Repo, name: str, flaw: Flaw) -> None:
         f"FROM {BASE}",
         "COPY --from=build --chmod=0755 /specimen /usr/local/bin/specimen",
         f"COPY services/{name}/seed /",
-        "ARG VERSION=dev",
-        f"ENV PORT=8080 SERVICE_VERSION=$VERSION FLAW={name}",
+        "ARG VERSION=dev REVISION=none",
+        f"ENV PORT=8080 SERVICE_VERSION=$VERSION SERVICE_REVISION=$REVISION FLAW={name}",
         "EXPOSE 8080",
         HEALTH,
         USER,

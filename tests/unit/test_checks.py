@@ -31,6 +31,7 @@ from tasks.plan.platforms import Platform
 from tasks.plan.verdicts import Result
 
 VERSION = "org.opencontainers.image.version"
+REVISION = "org.opencontainers.image.revision"
 WELL = Start(health=Health.HEALTHY, healthy=0.4, answer=Answer(path="/health", status=200), answered=0.2, allowed=35.0)
 BASE = Layer(
     digest="base",
@@ -114,6 +115,7 @@ LARGE = Layer(digest="own", packed=50, entries=(Entry("data", Kind.FILE, size=90
         ({"ready": Answer(path="/ready", status=200, body=b'{"version": "1.2.4"}')}, "version"),
         ({"ready": Answer(path="/ready", status=200, body=b'{"revision": "abc"}')}, "version"),
         ({"ready": Answer(path="/ready", status=404), "asked": frozenset({"ready"})}, "version"),
+        ({"labels": {VERSION: "1.2.3", REVISION: "a", "title": "agent"}, "asked": frozenset({"ready"})}, "version"),
         ({"metrics": Answer(path="/metrics", status=200, body=b"\xff")}, "metrics"),
         ({"metrics": Answer(path="/metrics", status=200, body=b"")}, "metrics"),
         ({"metrics": Answer(path="/metrics", status=200, body=b"<html>\n")}, "metrics"),
@@ -160,6 +162,11 @@ def test_a_flaw_fails_its_check_alone(changed: dict[str, Any], failing: str) -> 
     [
         ({"ready": Answer(path="/ready", status=404)}, "version", "/ready answers HTTP 404"),
         ({"ready": Answer(path="/ready", status=200, body=b"[1]")}, "version", "neither version nor revision: [1]"),
+        (
+            {"labels": {VERSION: "1.2.3", REVISION: "abc", "title": "agent"}},
+            "version",
+            "/ready tells the labels' version 1.2.3, and not its revision, labelled 'abc'",
+        ),
         ({"metrics": Answer(path="/metrics", status=404)}, "metrics", "/metrics answers HTTP 404"),
         ({"first": replace(WELL, health=Health.NONE, healthy=None), "health_test": ()}, "healthy", "no HEALTHCHECK"),
         ({"first": replace(WELL, health=Health.NONE), "health_test": ()}, "stuck", "no HEALTHCHECK"),

@@ -30,6 +30,21 @@ def program(machine: int, *, kind: int = 2, order: str = "<", sections: int = 0)
     )
 
 
+def archive(*members: bytes, long: bool = False) -> bytes:
+    found = b"!<arch>\n"
+    for member in members:
+        name, content = (b"#1/8", b"a-name.o" + member) if long else (b"one.o/", member)
+        found += b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (name, 0, 0, 0, 0o644, len(content)) + content
+        found += b"\n" * (len(content) % 2)
+    return found
+
+
+def windows(*, managed: bool = False) -> bytes:
+    directories = b"\0" * 8 * 14 + struct.pack("<II", 0x2008 if managed else 0, 72 if managed else 0) + b"\0" * 8
+    optional = struct.pack("<H", 0x20B) + b"\0" * 110 + directories
+    return b"MZ" + b"\0" * 58 + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", 0x8664) + b"\0" * 18 + optional
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -39,7 +54,16 @@ def program(machine: int, *, kind: int = 2, order: str = "<", sections: int = 0)
         (program(62), Program("amd64")),
         (program(183), Program("arm64")),
         (program(22, order=">"), Program("s390x")),
-        (program(62, kind=1), None),
+        (program(62, kind=1), Program("amd64", linkable=True)),
+        (program(247, kind=1), None),  # BPF, for a kernel of any processor
+        (archive(program(183, kind=1), b"text"), Program("arm64", linkable=True)),
+        (archive(program(183, kind=1), program(62, kind=1)), Program("amd64 and arm64", linkable=True)),
+        (archive(program(62, kind=1), long=True), Program("amd64", linkable=True)),
+        (archive(b"text", b"more"), None),
+        (archive(program(62, kind=1))[:100], None),  # cut off within its member's head
+        (windows(), Program("Windows")),
+        (windows(managed=True), None),
+        (b"MZ\x90\x00" + b"\0" * 100, None),
         (program(9999), Program("machine 9999")),
         (program(62, sections=3), Program("amd64")),  # its table lies behind its end
         (program(62, sections=1) + struct.pack("<II", 0, 2) + b"\0" * 56, Program("amd64", symbols=True)),

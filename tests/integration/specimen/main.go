@@ -77,7 +77,7 @@ func routes() http.Handler {
 		if flaw == "version" {
 			version = "9.9.9"
 		}
-		_ = json.NewEncoder(w).Encode(map[string]string{"version": version})
+		_ = json.NewEncoder(w).Encode(map[string]string{"version": version, "revision": os.Getenv("SERVICE_REVISION")})
 	})
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
 		if flaw == "metrics" {
