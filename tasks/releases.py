@@ -23,9 +23,11 @@ def tasks(repository: Repository) -> list[Task[Any]]:
 
     def back(c: Context, values: dict[str, Any]) -> flags.Answer:
         from . import settings
+        from .plan.names import split_list
         from .release import rollback
 
-        return rollback.run(settings.load(c, repository, values), values["to"], chosen=values["services"] is not None)
+        chosen = None if values["services"] is None else split_list(values["services"], source="--services")
+        return rollback.run(settings.load(c, repository, {**values, "services": None}), values["to"], chosen=chosen)
 
     return [
         flags.make_task(

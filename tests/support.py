@@ -225,7 +225,9 @@ def loopback_registry(folder: Path, *, htpasswd: str = "", auth: str = "") -> It
     program = _registry_program()
     if program is None:
         assert not htpasswd + auth, "needs the registry of the packages"
-        container = docker("run", "-d", "-p", f"127.0.0.1:{port}:5000", "registry:2").strip()
+        container = docker(
+            "run", "-d", "-e", "REGISTRY_STORAGE_DELETE_ENABLED=true", "-p", f"127.0.0.1:{port}:5000", "registry:2"
+        ).strip()
 
         def stop() -> None:
             docker("rm", "-f", "-v", container)
@@ -238,7 +240,8 @@ def loopback_registry(folder: Path, *, htpasswd: str = "", auth: str = "") -> It
         asking = f"auth: {login}\n" if login else ""
         config.write_text(
             asking + f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-            f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}, delete: {{enabled: true}}}}\n"
+            f"http: {{addr: '127.0.0.1:{port}'}}\n",
             encoding="utf-8",
         )
         child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import ports
 from ..engine.interrupts import ending
-from ..errors import ConfigError, SignError
+from ..errors import ConfigError, PushError, SignError
 from ..plan import release as plan
 from ..report import release as report
 from . import gates, ledger, publishing
@@ -36,8 +36,10 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
     return report.list_answer(listed)
 
 
-def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[str, Any]:
+def run(settings: "Settings", wanted: str | None, *, chosen: Sequence[str] | None) -> Mapping[str, Any]:
     """Move the tags that people follow to an earlier release, of all its services or of those that are chosen.
+
+    A service that this repository no longer has can be chosen, too: the release has it.
 
     Raises ConfigError where there is no such release, SignError where its record is not signed as it has to be, and
     PushError when the tags could not be moved; then they are where they were, or the error names those that are not.
@@ -48,8 +50,8 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
     with ports.alone(settings):
         releases = _own(registry, settings)
         release = plan.select(releases, wanted) if wanted is not None else _before(_listed(registry, releases))
-        if chosen:
-            release = plan.only(release, [service.name for service in settings.services])
+        if chosen is not None:
+            release = plan.only(release, chosen)
         if not release.moving:
             raise ConfigError(
                 f"the release {release.name} has no tag that moves: nobody follows one",
@@ -59,12 +61,25 @@ def run(settings: "Settings", wanted: str | None, *, chosen: bool) -> Mapping[st
         with ending("no tag has moved", mend):
             gates.require_signed(settings, release, f"{settings.registry}/{plan.REPOSITORY}")
             there = publishing.look(registry, release.digests, release.moving)
-        moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
+            moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
+            _require_there(registry, release, moves)
         with publishing.heeding(registry) as interrupts:
             publishing.move_all(registry, moves, interrupts, mend=mend)
             publishing.read_back(registry, moves, mend=mend)
     report.show_rollback(release, moves, settings.registry, time.monotonic() - began)
     return report.rollback_answer(release, moves)
+
+
+def _require_there(registry: "Distribution", release: plan.Release, moves: Sequence[plan.Move]) -> None:
+    """Raise PushError unless the registry still has all that tags are to name: registries forget what is old."""
+    found = registry.manifests((move.service, move.new) for move in moves)
+    gone = [f"{registry.registry}/{service}@{digest}" for (service, digest), one in found.items() if one is None]
+    if gone:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        raise PushError(
+            f"the release {release.name} is not whole any more: the registry does not have {gone[0]}{more}",
+            hint="go back to another: inv container-releases lists them, and --to names it",
+        )
 
 
 def _own(registry: "Distribution", settings: "Settings") -> tuple[plan.Release, ...]:

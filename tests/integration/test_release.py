@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests import shops
 from tests.cosigns import Keys
@@ -390,3 +392,29 @@ def test_a_fourth_service_is_a_folder(shop: Shop) -> None:
     shop.inv("container-rollback", "--to", "v1.0.0", "--services", "three").fails(2, "three is not in the release")
     shop.inv("container-rollback", "--to", "v1.1.0").ok()
     assert shop.moving() == second
+
+
+def test_a_service_that_is_gone_from_the_repository_goes_back_too(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second", two="second")
+    shutil.rmtree(shop.repo.root / "services/two")
+    shop.inv("container-rollback", "--to", "v1.0.0", "--services", "two").ok()
+    assert shop.moving() == {"one": second["one"], "two": first["two"]}
+    shop.inv("container-rollback", "--to", "v1.0.0", "--services", "tow").fails(
+        2, "tow is not in the release", "it has one, two"
+    )
+
+
+def test_an_image_that_the_registry_has_forgotten_keeps_all_tags_where_they_are(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second", two="second")
+    registry, place = shop.behind.split("/")
+    requests.delete(f"http://{registry}/v2/{place}/one/manifests/{first['one']}", timeout=10).raise_for_status()
+    shop.inv("container-rollback").fails(
+        5,
+        f"v1.0.0 is not whole any more: the registry does not have {shop.address}/one@{first['one']}",
+        "inv container-releases",
+    )
+    assert shop.moving() == second
+    shop.inv("container-rollback", "--services", "two", "--to", "v1.0.0").ok()
+    assert shop.moving() == {"one": second["one"], "two": first["two"]}

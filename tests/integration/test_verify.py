@@ -230,6 +230,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with loopback_registry(root.parent) as address:
         registry = f"{address}/specimens"
         described(repo, registry, services)
+        repo.commit()
         repo.inv("container-build").ok()
         for name, flaw in services.items():
             if flaw.after is not None:
