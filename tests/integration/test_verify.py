@@ -204,6 +204,7 @@ class Shop:
 
     repo: Repo
     registry: str
+    commit: str
     result: Result
     found: Mapping[str, Any]
 
@@ -230,13 +231,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with loopback_registry(root.parent) as address:
         registry = f"{address}/specimens"
         described(repo, registry, services)
-        repo.commit()
+        commit = repo.commit()
         repo.inv("container-build").ok()
         for name, flaw in services.items():
             if flaw.after is not None:
                 flaw.after(repo, name)
         result = repo.inv("container-verify")
-        yield Shop(repo, registry, result, read(repo))
+        yield Shop(repo, registry, commit, result, read(repo))
         repo.inv("container-clean", "--yes")
 
 
@@ -303,7 +304,8 @@ def test_raw_answers_and_the_time_to_healthy_are_kept(shop: Shop) -> None:
     good = next(one for one in shop.found["images"] if one["name"] == "good")
     assert 0 < good["seconds_to_healthy"] < 10
     assert good["answers"]["ready"]["status"] == 200
-    assert json.loads(good["answers"]["ready"]["body"]) == {"version": "1.2.3"}
+    ready = json.loads(good["answers"]["ready"]["body"])
+    assert ready == {"version": "1.2.3", "revision": shop.commit}
     assert "requests_total 1" in good["answers"]["metrics"]["body"]
 
 
