@@ -333,6 +333,11 @@ class Tokens:
         handler.send(Answer(200, {"Content-Type": "application/json"}, content))
 
 
+def forgets(handler: Handler, answer: Answer) -> None:
+    """Say that a manifest was taken, and pass nothing on."""
+    handler.send(Answer(201, {"Docker-Content-Digest": f"sha256:{sha256(handler.body)}"}, b""))
+
+
 def _scope(path: str) -> str:
     found = re.match(r"/v2/(.+?)/(?:manifests|blobs|tags|referrers)/", path)
     return f"repository:{found.group(1)}:pull,push" if found else ""

@@ -155,8 +155,11 @@ def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> 
             f"{registry.registry}/{one.service}:{one.tag} names {there.get((one.service, one.tag)) or 'nothing'}"
             for one in lost[:_NAMED]
         )
+        why = "another release moved tags at the same time"
+        if all(there.get((one.service, one.tag)) == one.old for one in lost):
+            why += ", or the registry did not keep them"
         raise LostRaceError(
-            f"another release moved tags at the same time: {found}, and not {lost[0].new}",
+            f"{why}: {found}, and not {lost[0].new}",
             hint=f"inv container-releases shows who won; {mend} makes it this one",
         )
 

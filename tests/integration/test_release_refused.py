@@ -9,7 +9,7 @@ import pytest
 
 from tests import advisories, faulty, shops
 from tests.cosigns import Keys
-from tests.faulty import Faulty
+from tests.faulty import Faulty, Rule
 from tests.oci import Registry
 from tests.shops import BOTH, QUICK, SERVICES, SIGNING, Shop
 from tests.support import Result, tags, wait_for
@@ -196,3 +196,17 @@ def test_a_race_that_another_machine_wins_is_named(spoilt_shop: tuple[Shop, Faul
     shop.push(*QUICK).ok()
     assert shop.moving() == {"one": second["one"], "two": shop.tags()["two"]["v1.1.0"]}
     assert [name for name, one in shop.listed().items() if one["current"]] == ["v1.1.0"]
+
+
+def test_a_registry_that_takes_a_tag_and_does_not_keep_it_is_named(spoilt_shop: tuple[Shop, Faulty]) -> None:
+    shop, spoilt = spoilt_shop
+    shop.push(*QUICK).ok()
+    first = shop.moving()
+    shop.state("1.1.0", one="second", two="second")
+    wanted = ("PUT", "/v2/team/two/manifests/latest")
+    spoilt.when(Rule(lambda asked: (asked.method, asked.path) == wanted, faulty.forgets, reaches=False))
+    said = shop.push(*QUICK).fails(5, "at the same time, or the registry did not keep them")
+    assert f"{shop.address}/two:latest names {first['two']}" in said.all
+    spoilt.anew()
+    shop.push(*QUICK).ok()
+    assert set(shop.moving().values()).isdisjoint(first.values())
