@@ -107,10 +107,10 @@ def is_expected(settings: "Settings") -> bool:
     return bool(settings.verify_key or settings.identity) or signing(settings) is not None
 
 
-def verified(settings: "Settings", references: Sequence[str]) -> str | None:
-    """Return who has signed all of these; None where nothing says whose signatures count.
+def verifier(settings: "Settings") -> "Verifier | None":
+    """Return what sees who has signed; None where nothing says whose signatures count.
 
-    Raises SignError where one is not signed by who is trusted.
+    Raises SignError without cosign, and for a key that is none.
     """
     from . import ports
     from .engine import cosign
@@ -119,5 +119,13 @@ def verified(settings: "Settings", references: Sequence[str]) -> str | None:
     whom = trust(settings)
     if whom is None:
         return None
-    verifier = Verifier.of(cosign.find(float(settings.registry_timeout)), whom, ports.retries(settings))
-    return str(next(iter(verifier.verify(references).values())))
+    return Verifier.of(cosign.find(float(settings.registry_timeout)), whom, ports.retries(settings))
+
+
+def verified(settings: "Settings", references: Sequence[str]) -> str | None:
+    """Return who has signed all of these; None where nothing says whose signatures count.
+
+    Raises SignError where one is not signed by who is trusted.
+    """
+    found = verifier(settings)
+    return None if found is None else str(next(iter(found.verify(references).values())))

@@ -97,15 +97,21 @@ def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple
 def _judged(settings: "Settings", listed: Sequence[report.Listed]) -> tuple[report.Listed, ...]:
     """Return the releases with what their signatures are worth: anybody can write a record that names a signer."""
     from .. import signers
+    from ..report import style
 
-    if signers.trust(settings) is None:
+    try:
+        verifier = signers.verifier(settings)
+    except SignError as error:
+        style.note("; ".join(filter(None, (f"no signature is checked: {error.reason}", error.hint))))
+        return tuple(listed)
+    if verifier is None:
         return tuple(listed)
 
     def one(entry: report.Listed) -> report.Listed:
         if entry.release.signer is None:
             return entry
         try:
-            signers.verified(settings, [f"{settings.registry}/{plan.REPOSITORY}@{entry.release.digest}"])
+            verifier.verify([f"{settings.registry}/{plan.REPOSITORY}@{entry.release.digest}"])
         except SignError:
             return replace(entry, trusted=False)
         return replace(entry, trusted=True)

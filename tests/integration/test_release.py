@@ -313,6 +313,16 @@ def test_a_release_is_signed_and_only_what_is_signed_is_gone_back_to(
     said = elsewhere.inv("container-releases", COLUMNS="200").ok().out
     assert record["signer"][:24] in said
     assert "nobody" in said
+    told = json.loads(elsewhere.inv("container-releases", "--json", **trusting).ok().out)["releases"]
+    assert {one["name"]: one["signature"] for one in told} == {
+        "v1.0.0": "verified",
+        "v1.1.0": "not checked",
+        "v1.2.0": "refused",
+    }
+    absent = {**trusting, "INVOKE_CONTAINER_VERIFY_KEY": str(tmp_path / "none.pub")}
+    listed = elsewhere.inv("container-releases", "--json", **absent).ok()
+    assert "note: no signature is checked: " in listed.done.stderr
+    assert {one["signature"] for one in json.loads(listed.out)["releases"]} == {"not checked"}
 
 
 def test_what_somebody_else_has_under_a_tag_is_not_signed_as_ours(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
