@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from . import ahead
 from .draft import draft
-from .engine import git, records
-from .plan.freshness import Ages, Verdict, as_for, changed, judge
+from .engine import git, made, records
+from .plan.freshness import Ages, Verdict, as_for, changed, judge, made_of
 from .plan.targets import Output
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .draft import Draft
     from .engine.api import Engine
     from .errors import Interrupted
+    from .plan.fingerprint import Mark
     from .plan.freshness import Stored
     from .plan.outcomes import Outcome
     from .plan.targets import Plan, Target
@@ -118,10 +119,11 @@ def ages(settings: "Settings", repository: "Repository") -> Ages:
     stored = asked.stored(outline.references)
     run = Run(only, repository, drawn.marked(), outline, asked, engine)
     there = [target for target in outline.targets if any(name in stored for name in target.references)]
-    sure = [target for target in there if run.draft.marks[target.service].inputs is not None]
+    verdicts = {target.service: _verdict(run, target, as_for(target, stored)) for target in there}
+    unsure = {name for name, one in verdicts.items() if one.unknown or run.draft.marks[name].inputs is None}
     return Ages(
-        outdated=tuple(target.service for target in sure if not _verdict(run, target, as_for(target, stored)).current),
-        unsure=tuple(target.service for target in there if target not in sure),
+        outdated=tuple(name for name, one in verdicts.items() if not one.current and name not in unsure),
+        unsure=tuple(name for name in verdicts if name in unsure),
     )
 
 
@@ -168,11 +170,21 @@ def _verdicts(run: Run, targets: "Sequence[Target]", stored: "Mapping[str, Store
 def _verdict(run: Run, target: "Target", stored: "Mapping[str, Stored]") -> Verdict:
     before = records.read(run.settings.root, target.service)
     mark, released = run.draft.marks[target.service], run.draft.released[target.service]
-    verdict = judge(target, mark, stored, before)
+    verdict = judge(target, mark, stored, before, _made(target, mark, stored, before))
     if verdict.current or released is mark:
         return verdict
-    pushed = judge(target, released, stored, before)
+    pushed = judge(target, released, stored, before, _made(target, released, stored, before))
     return pushed if pushed.current else verdict
+
+
+def _made(
+    target: "Target", mark: "Mark", stored: "Mapping[str, Stored]", before: "Mapping[str, Any] | None"
+) -> frozenset[str]:
+    """Return what this machine knows to have been made of it, where this checkout's own record does not say enough."""
+    there = {stored[name].id for name in target.references if name in stored}
+    if mark.inputs is None or not there or there <= made_of(mark.inputs.fingerprint, before):
+        return frozenset()
+    return made.of(mark.inputs.fingerprint)
 
 
 def _registry(run: Run) -> "Registry":

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .engine import made as known
 from .engine import records
 from .errors import ConfigError
 from .plan import record
@@ -63,6 +64,8 @@ def keep(run: "Run", service: str, image: Stored, content: "Content | None", *, 
         platforms = ",".join(run.outline.request.platforms)
         made = {**(earlier if isinstance(earlier, dict) else {}), **({platforms: image.id} if image.id else {})}
         read |= {"fingerprint": inputs.fingerprint, "inputs": json.loads(inputs.dumps()), "made": made, "moved": moved}
+        if not moved:
+            known.keep(inputs.fingerprint, image.id)
     try:
         records.write(root, service, {**read, "image": image.id, **(record.content(content) or {})})
     except ConfigError as error:

@@ -85,8 +85,8 @@ class Marks:
         if always and not self.comparing:
             return Mark(None, always=always)
         files = self._read(self._service(source), said)
-        if not said.wide and not self.comparing:
-            self._refuse_own_folder(self._service(source), files)
+        if not self.comparing:
+            self._refuse_own_folder(self._service(source), files, said.wide)
         return Mark(
             Inputs(
                 dockerfile=_digest(said.dockerfile),
@@ -105,14 +105,16 @@ class Marks:
             return f"the base {image} is not pinned by a digest"
         return f"what it stands on, {image}: {self.of(self.sources[base.replacement]).always}"
 
-    def _refuse_own_folder(self, service: Service, files: Mapping[str, str]) -> None:
+    def _refuse_own_folder(self, service: Service, files: Mapping[str, str], wide: str) -> None:
         """Keep what the tasks write out of images; a build that reads it would also never be up to date."""
         if any(join(service.context, path).startswith(f"{FOLDER}/") for path in files):
             own, shared = self._ignore_files(service)
             counts = own if (self.repository.root / own).is_file() else shared
+            left_out = f"{FOLDER}\\n.git" if wide and any(path.startswith(".git/") for path in files) else FOLDER
             raise ConfigError(
-                f"the image of {service.name} would take in {FOLDER}/, where these tasks keep their logs and records",
-                hint=f"printf '\\n{FOLDER}\\n' >> {counts}",
+                f"the image of {service.name} {'may' if wide else 'would'} take in {FOLDER}/, where these tasks keep "
+                f"their logs and records{f'; all of the context counts: {wide}' if wide else ''}",
+                hint=f"printf '\\n{left_out}\\n' >> {counts}",
             )
 
     def _said(self, source: Source) -> _Said:

@@ -173,6 +173,7 @@ class Git:
         """
         options = ("--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--no-ext-diff")
         with self._own_index() as env:
+            self._look_everywhere(env, limit)
             answer = self._run("diff", *options, "--ignore-submodules=none", commit, "--", *limit, env=env)
         told = iter(answer.split(b"\0"))
         for record in told:
@@ -190,6 +191,20 @@ class Git:
                 yield path.removesuffix("/"), Entry(_SUBMODULE, "untracked")
             elif path:
                 yield path, self._here(path, None, "")
+
+    def _look_everywhere(self, env: Mapping[str, str], limit: Sequence[str]) -> None:
+        """Take from an index what tells git not to look at files that are there: a build reads them all the same."""
+        flagged: dict[str, list[bytes]] = {"--no-assume-unchanged": [], "--no-skip-worktree": []}
+        for record in self._run("ls-files", "-v", "-z", "--", *limit, env=env).split(b"\0"):
+            mark, path = record[:1], record[2:]
+            if mark.islower():
+                flagged["--no-assume-unchanged"].append(path)
+            left_out = mark in {b"S", b"s"}
+            if left_out and os.path.lexists(self.root / os.fsdecode(path)):  # else the checkout is a sparse one
+                flagged["--no-skip-worktree"].append(path)
+        for flag, paths in flagged.items():
+            if paths:
+                self._run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths) + b"\0", env=env)
 
     def _here(self, path: str, mode: int | None, name: str) -> Entry:
         """Return what is at a path of the work tree; ``name`` is what git calls its content, where it knows."""

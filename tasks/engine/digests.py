@@ -56,10 +56,13 @@ class Digests:
         with contextlib.suppress(ConfigError, OSError):
             path = workspace.prepare(self.root) / _FILE
             new = path.with_suffix(f".{os.getpid()}.new")  # another run may write its own at once
-            with workspace.fresh(new) as file:
-                file.write(_first_line(content) + content)
-            new.replace(path)
-            self._grown = False
+            try:
+                with workspace.fresh(new) as file:
+                    file.write(_first_line(content) + content)
+                new.replace(path)
+                self._grown = False
+            finally:
+                new.unlink(missing_ok=True)
 
     def _known(self, path: str, status: os.stat_result) -> str | None:
         if self._kept is None:

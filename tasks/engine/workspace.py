@@ -41,7 +41,7 @@ def prepare(root: Path) -> Path:
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"  # for repositories that do not ignore the folder themselves
-        if not os.path.lexists(ignore):
+        if not os.path.lexists(ignore) or (ignore.is_file() and ignore.stat().st_size == 0):  # a disk was full once
             ignore.write_text(_IGNORE_ALL, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
@@ -62,9 +62,12 @@ def copy_bundle(root: Path, bundle: Path) -> str:
     try:
         if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
             path = target.with_suffix(f".{os.getpid()}.new")  # another run may write its own at once
-            with fresh(path) as file:
-                file.write(content)
-            path.replace(target)
+            try:
+                with fresh(path) as file:
+                    file.write(content)
+                path.replace(target)
+            finally:
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{FOLDER}/ca.pem cannot be written: {error.strerror}", hint=WAY_OUT) from error
     return f"{FOLDER}/{target.name}"

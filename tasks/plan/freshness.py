@@ -1,6 +1,6 @@
 """Decide which images are up to date: the same fingerprint, under every reference, for the same platforms."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,8 @@ class Verdict:
     """References that it still has to get."""
     published: str = ""
     """The reference that would be pulled instead of building it."""
+    unknown: bool = False
+    """Whether it is built only because nothing says where the image there is from."""
 
     @property
     def current(self) -> bool:
@@ -60,29 +62,38 @@ def changed(mark: Mark, before: Mapping[str, Any] | None) -> Verdict | None:
     return Verdict(because=_differing(said, mark, before))
 
 
-def judge(target: Target, mark: Mark, stored: Mapping[str, Stored], before: Mapping[str, Any] | None) -> Verdict:
+def judge(
+    target: Target,
+    mark: Mark,
+    stored: Mapping[str, Stored],
+    before: Mapping[str, Any] | None,
+    made: Collection[str] = (),
+) -> Verdict:
     """Hold what the store has against what a build would read now.
 
-    ``before``: what the last build here read, as its record has it.
+    ``before``: what the last build here read, as its record has it; ``made``: the images that are known to have been
+    made of just that, beside the record's.
     """
     if mark.inputs is None:
         return Verdict(because=(mark.always,))
     there = {reference: stored[reference] for reference in target.references if reference in stored}
     if not there:
         return Verdict(because=("there is no image yet",))
-    fingerprint = mark.inputs.fingerprint
     for image in there.values():
-        said = image.labels.get(FINGERPRINT_LABEL)
-        if said != fingerprint:
-            return Verdict(because=_differing(said, mark, before))
-        if image.platforms != platforms_of(target):
-            return Verdict(because=(f"the image there is for {image.platforms or 'another platform'}",))
+        if misfit := _misfit(image, target, mark, before):
+            return Verdict(because=misfit)
     image = next(iter(there.values()))
-    several = len({one.id for one in there.values()}) > 1
-    other = "its tags name different images" if several else _other_than_made(image, target, fingerprint, before)
-    if other:
-        return Verdict(because=(other,))
-    return Verdict(image=image, untagged=tuple(name for name in target.references if name not in there))
+    if len({one.id for one in there.values()}) > 1:
+        return Verdict(because=("its tags name different images",))
+    return _other_than_made(image, mark.inputs.fingerprint, before, made) or Verdict(
+        image=image, untagged=tuple(name for name in target.references if name not in there)
+    )
+
+
+def made_of(fingerprint: str, before: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the images that a record knows to have been made of a fingerprint."""
+    made = None if before is None or before.get("fingerprint") != fingerprint else before.get("made")
+    return frozenset(map(str, made.values())) if isinstance(made, dict) else frozenset()
 
 
 def as_for(target: Target, stored: Mapping[str, Stored]) -> Mapping[str, Stored]:
@@ -90,21 +101,35 @@ def as_for(target: Target, stored: Mapping[str, Stored]) -> Mapping[str, Stored]
     return {name: replace(image, platforms=platforms_of(target)) for name, image in stored.items()}
 
 
-def _other_than_made(image: Stored, target: Target, fingerprint: str, before: Mapping[str, Any] | None) -> str:
-    """Return why an image with the right fingerprint is not the one that was made of it; nothing where it may be.
+def _misfit(image: Stored, target: Target, mark: Mark, before: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return why an image is another one by what it says itself; nothing where it is not."""
+    said = image.labels.get(FINGERPRINT_LABEL)
+    if said != mark.fingerprint:
+        return _differing(said, mark, before)
+    if image.platforms != platforms_of(target):
+        return (f"the image there is for {image.platforms or 'another platform'}",)
+    project = image.labels.get(PROJECT_LABEL)
+    if project != target.labels.get(PROJECT_LABEL):
+        return (f"the image there is of {f'the project {project}' if project else 'no project'}",)
+    return ()
+
+
+def _other_than_made(
+    image: Stored, fingerprint: str, before: Mapping[str, Any] | None, made: Collection[str]
+) -> Verdict | None:
+    """Return why an image with the right fingerprint is not one that was made of it; None where it is.
 
     A fingerprint is a label, and whatever is built on an image inherits its labels.
     """
-    project = image.labels.get(PROJECT_LABEL)
-    if project != target.labels.get(PROJECT_LABEL):
-        return f"the image there is of {f'the project {project}' if project else 'no project'}"
-    if before is None or before.get("fingerprint") != fingerprint:
-        return ""
-    made = before.get("made")
-    known = made.get(platforms_of(target)) if isinstance(made, dict) else None
-    if known is not None and known != image.id:
-        return "something else was built under its name"
-    return "a file changed while it was built" if before.get("moved") else ""
+    own = made_of(fingerprint, before)
+    moved = before is not None and bool(own) and bool(before.get("moved"))
+    if image.id in made or (image.id in own and not moved):
+        return None
+    if image.id in own:
+        return Verdict(because=("a file changed while it was built",))
+    if own or made:
+        return Verdict(because=("something else was built under its name",))
+    return Verdict(because=("the image there was not built here, and its label may be inherited",), unknown=True)
 
 
 def platforms_of(target: Target) -> str:

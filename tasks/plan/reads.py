@@ -38,6 +38,8 @@ _SYNTAX = re.compile(r"\ufeff?(?:#!.*\n)?(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*
 # Neither the name of a stage nor that of an image has anything else.
 _ODD_NAME = re.compile(r"[^\w.:/@+-]", re.ASCII)
 _ODD_SOURCE = re.compile(r"[$\\`'\"\s]|<<")
+_ODD_WORD = re.compile(r"[$\\`'\"]|[^\S ]|<<")
+"""The same of a list in JSON, whose words are not split at spaces."""
 _ODD_SPACE = re.compile(r"[^\S ]")
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEXT = re.compile(r"\d*<<-?[^<>\s'\"$\\]+")
@@ -219,11 +221,12 @@ def _read_by(instruction: Instruction) -> Reads:
     given, rest = split_flags(instruction.value)
     if any(flag.startswith("--from=") and flag != "--from=" for flag in given):
         return Reads()
-    words = _json_words(rest) or [word for word in _words(rest) if not _TEXT.fullmatch(word)]
-    sources = [rest] if "\\" in rest else words[:-1]
-    if instruction.name == "ADD" and any(_REMOTE.match(source) or _ODD_SOURCE.search(source) for source in sources):
+    listed = _json_words(rest)
+    words = listed or [word for word in _words(rest) if not _TEXT.fullmatch(word)]
+    sources, odd = [rest] if "\\" in rest else words[:-1], _ODD_WORD if listed else _ODD_SOURCE
+    if instruction.name == "ADD" and any(_REMOTE.match(source) or odd.search(source) for source in sources):
         return Reads(always="ADD fetches from elsewhere, which may have changed")
-    return _of(sources, f"a source of {instruction.name}")
+    return _of(sources, f"a source of {instruction.name}", odd)
 
 
 def _mounted(instruction: Instruction) -> Reads:
@@ -241,11 +244,12 @@ def _mounted(instruction: Instruction) -> Reads:
     return _of(found, "a bind mount")
 
 
-def _of(sources: Sequence[str], what: str) -> Reads:
+def _of(sources: Sequence[str], what: str, odd: re.Pattern[str] = _ODD_SOURCE) -> Reads:
     for source in sources:
-        if _ODD_SOURCE.search(source):
+        if odd.search(source):
             return Reads(whole=f"{what} is not plain text: {line(source)}")
-    return Reads(tuple(_relative(source) for source in sources))
+    # A space may have been several, or a tab: what is read here has one of each.
+    return Reads(tuple(_relative(source.replace(" ", "*")) for source in sources))
 
 
 def _relative(source: str) -> str:

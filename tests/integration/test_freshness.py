@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import shops
 from tests.support import BASE, Repo, docker
 
 pytestmark = pytest.mark.docker
@@ -184,8 +185,21 @@ def test_an_ignore_file_of_its_own_counts_even_if_it_is_empty(built: Repo) -> No
 def test_an_image_built_by_hand_on_ours_is_noticed(built: Repo) -> None:
     text = f"FROM {REGISTRY}/one:latest\nRUN echo other > /word\n"
     docker("build", "-q", "-t", f"{REGISTRY}/one:latest", "-t", f"{REGISTRY}/one:v1.2.3", "-", stdin=text)
+    shutil.rmtree(built.root / ".container")  # what is known of the images outlives what one checkout keeps
     assert "something else was built under its name" in said(built)["one"]
     assert_current(built)
+
+
+def test_a_label_is_not_believed_where_nothing_is_known_of_the_image(built: Repo, tmp_path: Path) -> None:
+    """As on a machine to which somebody has copied it, or what stands on it under its name."""
+    elsewhere = shops.own_cache(tmp_path / "cache")
+    reason = "the image there was not built here, and its label may be inherited"
+    assert reason not in built.inv("container-plan", env=elsewhere).ok().all  # this checkout's own record knows it
+    shutil.rmtree(built.root / ".container")
+    assert built.inv("container-plan", env=elsewhere).ok().all.count(reason) == 2
+    built.inv("container-build", env=elsewhere).ok()
+    shutil.rmtree(built.root / ".container")
+    assert "would build" not in built.inv("container-plan", env=elsewhere).ok().out
 
 
 def test_a_file_that_changes_while_it_is_built_and_back_again_is_noticed(built: Repo) -> None:
@@ -202,14 +216,26 @@ def test_a_file_that_changes_while_it_is_built_and_back_again_is_noticed(built: 
     assert_current(built)
 
 
-def test_what_the_tasks_keep_themselves_goes_into_no_image(tiny: Repo) -> None:
-    tiny.service("one", "COPY . /app")
+@pytest.mark.parametrize(("line", "word"), [("COPY . /app", "would"), ("COPY services/$X /app", "may")])
+def test_what_the_tasks_keep_themselves_goes_into_no_image(tiny: Repo, line: str, word: str) -> None:
+    tiny.service("one", "ARG X=one", line)
+    tiny.commit()
     refused = tiny.inv("container-build").fails(2)
-    assert "the image of one would take in .container/" in refused.all
+    assert f"the image of one {word} take in .container/" in refused.all
     hint = next(line for line in refused.all.splitlines() if line.startswith("hint: ")).removeprefix("hint: ")
     subprocess.run(["sh", "-c", hint], cwd=tiny.root, check=True)
     tiny.inv("container-build").ok()
     assert_current(tiny)
+
+
+def test_a_name_with_a_space_is_understood_in_a_list(tiny: Repo) -> None:
+    tiny.service("one", 'COPY ["services/one/a  name", "/"]')
+    tiny.write("services/one/a  name", "first\n")
+    tiny.inv("container-build").ok()
+    tiny.write("services/one/other", "not read\n")
+    assert_current(tiny)
+    tiny.write("services/one/a  name", "second\n")
+    assert "services/one/a  name changed" in said(tiny)["one"]
 
 
 def test_what_a_branch_has_changed_takes_no_engine(built: Repo) -> None:

@@ -102,6 +102,7 @@ _GIT = (
     ("describe", "--tags", "--always", "--dirty"),
     ("status", "--porcelain", "-z", "--untracked-files=normal"),
     ("ls-files", "--stage", "-z"),
+    ("ls-files", "-v", "-z", "--"),
     ("ls-files", "--others", "--exclude-standard", "-z"),
     (
         *("-c", "log.showRoot=true", "log", "-z", "--format=%H %cI %P", "--raw", "--no-renames", "--relative"),

@@ -171,6 +171,21 @@ def test_on_the_commit_itself_only_the_work_tree_counts(branch: Repo) -> None:
     assert told(branch, "HEAD~1") == {"agent": ("shared/text changed",)}
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_not_to_look_at_is_looked_at(branch: Repo, flag: str) -> None:
+    git(branch, "update-index", flag, "shared/text")
+    assert told(branch, "HEAD") == {}
+    branch.write("shared/text", "other\n")
+    assert told(branch, "HEAD") == {"agent": ("shared/text changed",)}
+    assert git(branch, "status", "--porcelain") == ""  # the index of the checkout itself is as it was
+
+
+def test_what_a_sparse_checkout_leaves_out_has_not_changed(branch: Repo) -> None:
+    git(branch, "sparse-checkout", "set", "--no-cone", "/*", "!/shared")
+    assert not (branch.root / "shared").exists()
+    assert told(branch, "HEAD") == {}
+
+
 def test_an_image_on_another_image_of_the_repository_changes_with_it(branch: Repo) -> None:
     branch.write("services/agent/Dockerfile", "FROM indexer\n")
     branch.commit()

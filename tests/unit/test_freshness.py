@@ -21,6 +21,8 @@ TARGET = Target(
     contexts={},
 )
 BEFORE, NOW = (Inputs(dockerfile="d", files={"a/x": f"file 644 {word}"}) for word in ("old", "new"))
+MADE = frozenset({"sha256:1"})
+"""What a build on this machine has made of the inputs."""
 RECORD = {"fingerprint": BEFORE.fingerprint, "inputs": json.loads(BEFORE.dumps())}
 
 
@@ -29,7 +31,7 @@ def stored(inputs: Inputs, id: str = "sha256:1") -> Stored:  # noqa: A002 - the 
 
 
 def test_the_same_fingerprint_under_one_name_is_current_and_lacks_the_other() -> None:
-    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, None)
+    verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, None, MADE)
     assert verdict.current
     assert verdict.untagged == NAMES[1:]
 
@@ -44,9 +46,9 @@ def test_what_differs_is_named_and_that_all_of_the_context_counts() -> None:
 def test_an_image_for_more_platforms_is_as_good_as_one_for_the_targets() -> None:
     both = Stored("sha256:1", {FINGERPRINT_LABEL: NOW.fingerprint}, "linux/amd64,linux/arm64")
     there = {NAMES[0]: both}
-    assert not judge(TARGET, Mark(NOW), there, None).current
-    assert judge(TARGET, Mark(NOW), as_for(TARGET, there), None).current
-    assert not judge(TARGET, Mark(BEFORE), as_for(TARGET, there), None).current
+    assert not judge(TARGET, Mark(NOW), there, None, MADE).current
+    assert judge(TARGET, Mark(NOW), as_for(TARGET, there), None, MADE).current
+    assert not judge(TARGET, Mark(BEFORE), as_for(TARGET, there), None, MADE).current
 
 
 def test_names_of_different_images_are_not_current() -> None:
@@ -74,7 +76,7 @@ def test_a_record_of_another_shape_gives_no_reasons_and_no_other_answer(inputs: 
     verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(BEFORE)}, record)
     assert not verdict.current
     assert verdict.because
-    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, record).current
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, record, MADE).current
 
 
 def test_an_image_that_was_built_on_ours_has_its_label_and_is_not_ours() -> None:
@@ -82,6 +84,29 @@ def test_an_image_that_was_built_on_ours_has_its_label_and_is_not_ours() -> None
     assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, made).current
     verdict = judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW, "sha256:2")}, made)
     assert verdict.because == ("something else was built under its name",)
+
+
+def test_a_label_alone_says_nothing_as_it_is_inherited() -> None:
+    there = {NAMES[0]: stored(NOW)}
+    verdict = judge(TARGET, Mark(NOW), there, None)
+    assert (verdict.current, verdict.unknown) == (False, True)
+    assert verdict.because == ("the image there was not built here, and its label may be inherited",)
+    other = judge(TARGET, Mark(NOW), there, None, {"sha256:2"})
+    assert (other.current, other.unknown) == (False, False)
+    assert other.because == ("something else was built under its name",)
+
+
+def test_an_image_that_another_checkout_has_made_of_the_same_is_as_good() -> None:
+    ours = {"fingerprint": NOW.fingerprint, "made": {"linux/amd64": "sha256:2"}}
+    assert not judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, ours).current
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, ours, MADE).current
+    assert judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, {**ours, "moved": True}, MADE).current
+
+
+@pytest.mark.parametrize("made", [None, [], "x", {"linux/amd64": 5}])
+def test_a_damaged_record_of_what_was_made_is_none(made: object) -> None:
+    record = {"fingerprint": NOW.fingerprint, "made": made}
+    assert not judge(TARGET, Mark(NOW), {NAMES[0]: stored(NOW)}, record).current
 
 
 def test_an_image_whose_files_changed_while_it_was_built_is_built_again() -> None:
