@@ -25,7 +25,11 @@ def select(repository: Repository, values: dict[str, Any]) -> dict[str, Any] | N
         raise ConfigError(f"{records.LAST} is damaged, or of another version of these tasks", hint=_EVERYTHING)
     left = record.unfinished(last, "load")
     names = [service.name for service in repository.services if service.name in left]
-    if not names:
+    for name in left:
+        if name not in names:
+            style.say(f"{name} did not end well the last time, and is no service here any more.")
+    if not left:
         style.say("Nothing failed the last time, and nothing was stopped.")
+    if not names:
         return None
     return {**values, "services": ",".join(names), "chosen_by": "--failed"}

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from ..errors import EngineError
 from ..plan.caches import at_fault
-from ..plan.failures import Failure, diagnose
+from ..plan.failures import Failure, Kind, diagnose
 from ..plan.outcomes import Outcome, State
 from ..plan.steps import Course, Step
 from ..plan.targets import Target
@@ -51,6 +51,8 @@ class Build:
     listener: Listener
     support: Sequence[Target] = ()
     """Images that others of the run stand on."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The services that it stands on and that are built in the same run, by the bake target under which it does."""
     stalls: Stalls | None = None
     """What it waits for, where it has caches that it can be tried without."""
     spoilt: str = ""
@@ -58,7 +60,9 @@ class Build:
     account: Account = field(default_factory=Account)
     outcome: Outcome | None = None
     obstacle: str = ""
-    """Why it was not begun, where something was in its way."""
+    """Why it was not begun, or not ended, where something was in its way."""
+    at_fault: str = ""
+    """The service that it stands on whose step has failed in its own build."""
     _log: TextIO | None = None
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
@@ -66,6 +70,8 @@ class Build:
     _written: int = 0
     _began: float = 0.0
     _lag: float | None = None
+    _own: Outcome | None = None
+    """What came of it by its own words, where that was left to another service."""
     _vain: str = ""
     """What it was ended for waiting for: its last words no longer tell."""
 
@@ -177,7 +183,23 @@ class Build:
             self._tell(event)
         self._write_last(masked(self.account.words))
         self.outcome = self._outcome(ended)
+        self._blame(ended, self.outcome)
         self.listener.ended(self.outcome)
+
+    def _blame(self, ended: Exit, outcome: Outcome) -> None:
+        """Leave a failure to the service whose step it was: the builder ran it once, for both."""
+        step = self.account.failing
+        named = None if step is None else excerpt.OF_TARGET.match(step.name)
+        if outcome.failure is None or outcome.failure.kind is Kind.CROSSED or named is None:
+            return
+        if (service := self.beside.get(named[1])) is not None:
+            self.at_fault, self.obstacle = service, f"it stands on {service}, which failed"
+            self.outcome, self._own = self._outcome(ended), outcome
+
+    def own_up(self) -> None:
+        """Take a failure back that was left to another service, which has not failed."""
+        if self._own is not None:
+            self.at_fault, self.outcome = "", self._own
 
     def _outcome(self, ended: Exit) -> Outcome:
         result = _read(self.metadata, self.target.name) if ended.code == 0 else {}
@@ -188,7 +210,8 @@ class Build:
         if ended.code == 0:
             state = State.UNCHANGED if self._is_known(result) else State.BUILT
         else:
-            state = State.STOPPED if ended.code is None and not hung else State.FAILED
+            stopped = self.at_fault or (ended.code is None and not hung)
+            state = State.STOPPED if stopped else State.FAILED
         return Outcome(
             service=self.target.service,
             state=state,

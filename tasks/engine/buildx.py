@@ -207,6 +207,12 @@ def _has_its_bases(name: str, plan: Plan, builds: Mapping[str, Build], conduct: 
     return obstacle is None
 
 
+def _beside(plan: Plan, target: Target) -> dict[str, str]:
+    """Return the services of the run that a target stands on, by the bake target under which it does."""
+    mine, there = set(plan.below(target.name)), {one.service for one in plan.targets}
+    return {one.name: one.service for one in plan.support if one.service in mine & there}
+
+
 def _stalls(conduct: Conduct) -> Stalls | None:
     caches = conduct.plain is not None
     return Stalls(conduct.patience, caches) if conduct.provenance or caches else None
@@ -225,6 +231,7 @@ def _build(
                 conduct.known,
                 listener,
                 plan.support,
+                _beside(plan, target),
                 _stalls(conduct),
             )
             for target in targets
@@ -259,4 +266,8 @@ def _build(
             limit=conduct.jobs,
             fail_fast=conduct.fail_fast,
         )
+        bad = {*conduct.failed, *(one.target.service for one in builds.values() if one.failed)}
+        for one in builds.values():
+            if one.at_fault and one.at_fault not in bad:
+                one.own_up()
         return {name: one.outcome for name, one in builds.items() if one.outcome is not None}

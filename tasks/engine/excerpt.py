@@ -8,7 +8,8 @@ from ..plan.failures import Excerpt
 from ..plan.targets import Target
 from ..printable import masked
 
-_OF_TARGET = re.compile(r"\[(_[\w-]+) ")  # a step of an image that others of the run stand on
+OF_TARGET = re.compile(r"\[(_[\w-]+) ")
+"""How a step of an image that others of the run stand on begins."""
 _SHOWN = re.compile(r"\s*(\d+) \| (?:>>>|   ) ?(.*)")
 
 
@@ -19,7 +20,7 @@ def find(words: Sequence[str], step: str, root: Path, target: Target, support: I
         return Excerpt()
     _, _, line = words[rules[-2] - 1].rpartition(":")
     lines = tuple(words[rules[-2] + 1 : rules[-1]])
-    named = _OF_TARGET.match(step)
+    named = OF_TARGET.match(step)
     candidates = sorted((target, *support), key=lambda one: named is None or one.name != named[1])
     blamed = next((one for one in candidates if _has(root / path(one), lines)), target)
     return Excerpt(path(blamed), int(line) if line.isdecimal() else None, tuple(map(masked, lines)))

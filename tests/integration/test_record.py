@@ -90,6 +90,12 @@ def test_only_what_failed_is_built_again(tiny: Repo) -> None:
     assert states(last(tiny)) == {"worse": "built"}
     assert "Nothing failed" in tiny.inv("container-build", "--failed").ok().out
     tiny.inv("container-build", "--failed", "--services", "bad").fails(2, "two choices")
+    tiny.write("services/worse/word", "bad\n")
+    tiny.inv("container-build").fails(4)
+    (tiny.root / "services/worse/Dockerfile").unlink()
+    assert "worse did not end well the last time, and is no service here any more." in (
+        tiny.inv("container-build", "--failed").ok().out
+    )
 
 
 def test_what_stands_on_a_failure_is_not_tried(tiny: Repo) -> None:
@@ -98,6 +104,13 @@ def test_what_stands_on_a_failure_is_not_tried(tiny: Repo) -> None:
     tiny.inv("container-build", "--jobs", "1").fails(4, "1 failed, 1 stopped", "it stands on zero, which failed")
     assert states(last(tiny)) == {"above": "stopped", "zero": "failed"}
     assert [one["name"] for one in last(tiny)["unfinished"]] == ["above", "zero"]
+
+
+def test_what_stands_on_a_failure_is_none_itself_where_both_are_built_at_once(tiny: Repo) -> None:
+    tiny.service("zero", "RUN sleep 2 && exit 7")
+    tiny.write("services/above/Dockerfile", 'FROM images.test/tiny/zero\nCMD ["sleep", "60"]\n')
+    tiny.inv("container-build").fails(4, "1 failed, 1 stopped", "1 of 2 failed: zero (step failed)")
+    assert states(last(tiny)) == {"above": "stopped", "zero": "failed"}
 
 
 def test_a_failing_line_is_of_the_image_that_has_it(tiny: Repo) -> None:

@@ -12,11 +12,12 @@ from tasks.engine import buildx, workspace
 from tasks.engine.events import Ended, Event, Output
 from tasks.engine.machine import plugin
 from tasks.errors import ConfigError, EngineError, Interrupted
+from tasks.plan.bases import Base, Origin
 from tasks.plan.failures import Kind
 from tasks.plan.outcomes import Outcome, State
-from tasks.plan.targets import Plan
+from tasks.plan.targets import Plan, make_plan
 from tests.support import Repo
-from tests.unit.samples import plan, source
+from tests.unit.samples import plan, request, source
 
 RECORDED = Path(__file__).parent / "recorded"
 # What `docker buildx bake demo` wrote for a build that began anew: its events and its metadata file.
@@ -154,6 +155,27 @@ def test_one_failure_leaves_the_other_services_alone_and_the_order_is_the_plans(
         ("bad", State.FAILED),
         ("two", State.BUILT),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lower", "state", "because"),
+    [(FAILED, State.STOPPED, ("it stands on one, which failed",)), (BUILT, State.FAILED, ())],
+    ids=["which has failed", "which has not"],
+)
+def test_a_step_of_the_image_below_is_that_ones_failure(
+    repo: Repo, docker: Docker, lower: str, state: State, because: tuple[str, ...]
+) -> None:
+    """The builder runs it once for both, and each build hears that it failed."""
+    upper = f"sed 's/\\[build /[_one /g' {RECORDED}/failed.rawjson >&2; exit 1"
+    docker(f"{PLAY}case $target in two) {upper} ;; esac; sleep 0.1; {lower}")
+    below, above = (
+        source("one"),
+        source("two", bases=(Base(reference="shop/one", replacement="_one", origin=Origin.OWN),)),
+    )
+    planned = make_plan([below, above], request(), others=[source("one")])
+    outcome = build(repo, planned)[1]
+    assert (outcome.service, outcome.state, outcome.because) == ("two", state, because)
+    assert (outcome.failure is None) == (state is State.STOPPED)
 
 
 def test_each_service_is_asked_for_by_its_target_with_the_definition_on_standard_input(
