@@ -15,7 +15,7 @@ def named(bundles: str) -> Iterator[str]:
         try:
             certificate = json.loads(line)["verificationMaterial"]["certificate"]["rawBytes"]
             yield from tuple(_identities(base64.b64decode(certificate)))
-        except (ValueError, KeyError, TypeError, IndexError, StopIteration):  # a key's, or damaged
+        except (ValueError, KeyError, TypeError, IndexError):  # a key's, or damaged
             continue
 
 
@@ -28,7 +28,8 @@ def _identities(certificate: bytes) -> Iterator[str]:
 
 
 def _first(content: bytes) -> bytes:
-    return next(_parts(content))[1]
+    (_, found), *_ = _parts(content)
+    return found
 
 
 def _parts(content: bytes) -> Iterator[tuple[int, bytes]]:

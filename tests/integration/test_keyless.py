@@ -20,6 +20,7 @@ from tasks.engine.signatures import Signatures, Statement
 from tasks.engine.signed import Verifier, unmoved
 from tasks.errors import SignError
 from tasks.plan.signing import Signing, Trust, only
+from tasks.signers import Signers
 from tests import cosigns, shops, sigstore
 from tests.cosigns import PATIENCE, Keys
 from tests.identities import AUDIENCE
@@ -116,6 +117,22 @@ def test_what_a_token_signs_is_verified_the_index_and_each_platform(address: str
     assert {str(one) for one in found.values()} == {f"{OURS} (says {people.services.issuers.all[0]})"}
 
 
+def test_what_is_signed_as_a_whole_is_not_signed_again(address: str, people: People) -> None:
+    index, platforms = cosigns.push_index(address)
+    release = Signers(signatures(), people.verifier(), Distribution(f"{address}/team", PATIENCE))
+    assert cosigns.cosign("3").run("sign", "--yes", index).ok  # as one that was stopped half-way leaves it
+    for _ in range(2):
+        assert release.sign([index]) == f"{OURS} (says {people.services.issuers.all[0]})"
+        assert [count(one) for one in (index, *platforms)] == [2, 1, 1]
+    people.be(THEIRS)
+    replace(release, verifier=people.verifier(only(THEIRS))).sign([index])
+    assert [count(one) for one in (index, *platforms)] == [3, 2, 2]
+
+
+def count(reference: str) -> int:
+    return len(cosigns.cosign("3").run("download", "signature", reference).stdout.splitlines())
+
+
 def test_an_image_that_nobody_has_signed_is_refused(image: str, people: People) -> None:
     with pytest.raises(SignError, match=f"{image} is not signed\n"):
         people.verifier().verify([image])
@@ -137,10 +154,9 @@ def test_another_identity_and_the_same_one_of_another_issuer_are_refused(image: 
 
 
 def test_of_several_who_are_trusted_the_one_who_has_signed_is_named(image: str, people: People, tmp_path: Path) -> None:
-    people.be(OTHERS, issuer=1)
-    signatures().sign([image])
-    people.be(THEIRS)
-    signatures().sign([image])
+    for who, issuer in ((OTHERS, 1), ("intern@ours.test", 0), (THEIRS, 0)):
+        people.be(who, issuer=issuer)
+        signatures().sign([image])
     people.be(OURS)
     signatures().attest(said_of(image, tmp_path))
     both, any_two = people.verifier(r"^release@(ours|theirs)\.test$"), people.verifier(r"^release@[a-z]+rs\.test$")
@@ -315,6 +331,7 @@ def test_a_release_says_who_has_signed_it_and_nobody_goes_back_to_what_another_h
     shop.push(*SIGNING).ok()
     second = shop.moving()
     assert second != first
+    assert [count(f"{shop.address}/two@{second['two']}"), second["two"]] == [1, first["two"]]  # it was not signed again
     assert {(one["signer"], one["signature"]) for one in shop.listed().values()} == {(who, "verified")}
     theirs = {"INVOKE_CONTAINER_IDENTITY": only(THEIRS), "COLUMNS": "250"}
     assert {one["signature"] for one in shop.listed(**theirs).values()} == {"refused"}
