@@ -134,7 +134,9 @@ class Verifier:
         pattern = self.trust.identity
         if pattern is None or found.signer.identity != pattern:
             return found
-        for name in dict.fromkeys(identities.named(self.program.run("download", "signature", reference).stdout)):
+        look = functools.partial(self.program.run, "download", "signature", reference)
+        beside = cosign.patiently(self.retries, reference, look, keyless=True).stdout
+        for name in dict.fromkeys(identities.named(beside)):
             if re.fullmatch(pattern, name):
                 asked = tuple(only(name) if word == pattern else word for word in words)
                 step = functools.partial(self._asked, asked, reference)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engine.cosign import Cosign
 from tasks.engine.distribution import Distribution
 from tasks.engine.signatures import Signatures, Statement
 from tasks.engine.signed import Verifier, unmoved
@@ -176,6 +177,12 @@ def test_a_key_is_no_identity_and_an_identity_is_no_key(
     _, (by_key, by_token) = cosigns.push_index(address)
     with_key.sign([by_key])
     signatures().sign([by_token])
+    bundled, _ = cosigns.push_index(address)
+    with monkeypatch.context() as patch:
+        patch.setattr(Cosign, "classic", lambda _program, _command: None)
+        with_key.sign([bundled])
+    refused(people.verifier(), bundled)
+    assert of_key.verify([bundled])
     assert f"but not by {only(OURS)}" in refused(people.verifier(), by_key)
     assert "but not by the key sha256:" in refused(of_key, by_token)
     signatures().sign([by_key])
