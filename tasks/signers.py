@@ -1,5 +1,6 @@
 """How this run signs, and whose signatures it trusts: from the settings, and what the environment offers."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .engine.distribution import Distribution
     from .engine.signatures import Signatures, Statement
     from .engine.signed import Verifier
     from .plan.signing import Signing, Trust
@@ -58,14 +60,33 @@ class Signers:
 
     signatures: "Signatures"
     verifier: "Verifier"
+    registry: "Distribution"
 
     def sign(self, references: Sequence[str]) -> str:
         """Sign images by digest, those that are not yet, see that all are signed, and return by whom.
 
         Raises SignError, and PushError where the registry was in the way.
         """
-        self.signatures.sign(references)
+        from .engine.signatures import in_parallel
+
+        signed = in_parallel(self._is_signed, references) if self.signatures.signing.keyless else {}
+        self.signatures.sign(one for one in references if not signed.get(one))
         return str(next(iter(self.verifier.verify(references).values())))
+
+    def _is_signed(self, reference: str) -> bool:
+        """Whether an image and each of its manifests are signed: with a token cosign would sign and log them again."""
+        from .errors import SignError
+
+        place, _, digest = reference.partition("@")
+        try:
+            self.verifier.verify([reference])
+            found = self.registry.manifest(place.removeprefix(f"{self.registry.registry}/"), digest)
+            listed = [] if found is None else json.loads(found.content).get("manifests", [])
+            for one in listed:  # in turn: several images are looked at already
+                self.verifier.verify([f"{place}@{one['digest']}"])
+        except SignError:
+            return False
+        return True
 
     def attest(self, statements: "Sequence[Statement]") -> None:
         """Sign what is said of images, and see that it is there.
@@ -99,7 +120,7 @@ def prepare(settings: "Settings") -> Signers | None:
     program, retries = cosign.find(float(settings.registry_timeout)), ports.retries(settings)
     signatures = Signatures(program, how, retries)
     signatures.check_key()
-    return Signers(signatures, Verifier.of(program, whom, retries))
+    return Signers(signatures, Verifier.of(program, whom, retries), ports.registry(settings))
 
 
 def is_expected(settings: "Settings") -> bool:

@@ -140,6 +140,9 @@ def refusal(done: Completed, what: str, host: str) -> PushError | SignError:
     words = _REPEATED.sub("", said(done))
     if words_can_pass(words):
         return PassingError(f"{what}: {words}")
+    if "identity token" in words:
+        way_out = "is it some minutes old, or for another audience than sigstore? get another"
+        return SignError(f"{what}: {words}", hint=way_out)
     if _DENIED.search(words):
         return PushError(f"{what}: {host} refuses: {words}", hint=f"docker login {host}")
     if _REFUSED.search(words):

@@ -53,7 +53,7 @@ class Signatures:
         return check_key(self.program, self.signing, self.retries)
 
     def sign(self, references: Iterable[str]) -> None:
-        """Sign images, several at once; one that carries such a signature already gets no other.
+        """Sign images, several at once; one that carries a key's signature already gets no other of that key.
 
         Raises SignError for a reference without a digest, and for what cosign says against those that could not be
         signed, when all have been tried; PushError where their registry was in the way.

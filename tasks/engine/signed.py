@@ -12,8 +12,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import SignError
-from ..plan.signing import PublicKey, Signer, Trust
-from . import cosign, moment
+from ..plan.signing import PublicKey, Signer, Trust, only, sole
+from . import cosign, identities, moment
 from .cosign import Cosign
 from .keys import trusted_key
 from .process import Completed
@@ -30,6 +30,7 @@ _NONE = re.compile(r"no signatures found|found no attestations|none of the attes
 _OTHER = re.compile(r"no matching (?:signatures|attestations): *\S|none of the expected identities matched")
 # What a signature of an image calls itself; anything else that is signed may be about it, and is none.
 _SIGNATURES = frozenset({"cosign container image signature", "https://sigstore.dev/cosign/sign/v1"})
+_IDENTITY = "--certificate-identity-regexp"
 _PREDICATES = {SPDX: "https://spdx.dev/Document"}
 
 
@@ -103,8 +104,7 @@ class Verifier:
     def _trusting(self) -> Iterator[tuple[str, ...]]:
         """Yield the flags that say who is trusted; the file that they name is there meanwhile."""
         if self.key is None:
-            identity = ("--certificate-identity-regexp", str(self.trust.identity))
-            yield (*identity, "--certificate-oidc-issuer", self.trust.issuer)
+            yield (_IDENTITY, str(self.trust.identity), "--certificate-oidc-issuer", self.trust.issuer)
             return
         with moment.folder() as folder:
             path = folder / "key.pub"
@@ -120,10 +120,30 @@ class Verifier:
             step = functools.partial(self._asked, asked, reference)
             found = cosign.patiently(self.retries, reference, step, keyless=self.key is None)
             if isinstance(found, Attested):
-                return found
+                return self._narrowed(found, asked, reference)
             if found is _Refused.BY_OTHERS:
                 refused = found
         return refused
+
+    def _narrowed(self, found: Attested, words: Sequence[str], reference: str) -> Attested:
+        """Return what one identity has signed, where several are trusted and cosign has not said which it was.
+
+        Of bundles it says nothing of the kind, and a certificate beside an image is anybody's word: so cosign is
+        asked for each identity that one names, and that is trusted, as if it were the only one.
+        """
+        pattern = self.trust.identity
+        if pattern is None or found.signer.identity != pattern:
+            return found
+        look = functools.partial(self.program.run, "download", "signature", reference)
+        beside = cosign.patiently(self.retries, reference, look, keyless=True).stdout
+        for name in dict.fromkeys(identities.named(beside)):
+            if re.fullmatch(pattern, name):
+                asked = tuple(only(name) if word == pattern else word for word in words)
+                step = functools.partial(self._asked, asked, reference)
+                again = cosign.patiently(self.retries, reference, step, keyless=True)
+                if isinstance(again, Attested):
+                    return again
+        return found
 
     def _asked(self, words: Sequence[str], reference: str) -> "Attested | _Refused":
         done = self.program.run(*words)
@@ -133,20 +153,20 @@ class Verifier:
         try:
             if words[0] == "verify":
                 claims = tuple(_claims(done.stdout, digest))
-                return Attested(self._signer(claims[0]), ()) if claims else _Refused.UNSIGNED
+                return Attested(self._signer(claims[0], words), ()) if claims else _Refused.UNSIGNED
             told = tuple(_statements(done.stdout, digest, words[words.index("--type") + 1]))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise SignError(
                 f"what cosign says of {reference} cannot be read: {type(error).__name__}", hint=cosign.INSTALL
             ) from error
-        return Attested(self._signer({}), told) if told else _Refused.UNSIGNED
+        return Attested(self._signer({}, words), told) if told else _Refused.UNSIGNED
 
-    def _signer(self, claim: Mapping[str, Any]) -> Signer:
+    def _signer(self, claim: Mapping[str, Any], words: Sequence[str]) -> Signer:
         if self.key is not None:
             return Signer(fingerprint=self.key.fingerprint)
-        told = claim.get("optional") or {}
+        told, pattern = claim.get("optional") or {}, words[words.index(_IDENTITY) + 1]
         return Signer(
-            identity=told.get("Subject") or self.trust.identity, issuer=told.get("Issuer") or self.trust.issuer
+            identity=told.get("Subject") or sole(pattern) or pattern, issuer=told.get("Issuer") or self.trust.issuer
         )
 
     def _refusal(self, why: "_Refused", reference: str, what: str) -> SignError:

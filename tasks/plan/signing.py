@@ -20,6 +20,7 @@ _PART = r"\\[ -~]|\[(?:\\[ -~]|[!-Z^-~])+\]"
 IDENTITY = rf"(?=.*[A-Za-z0-9]{{3}})\^(?:{_PART}|\((?:{_PART}|[ -'*-Z^-~])*\)|[ -'*-Z^-{{}}~])+\$"
 """A regular expression for all of an identity, with some letters in it: not one that everybody satisfies."""
 ISSUER = r"https://[!-~]+"
+_LITERAL = re.compile(r"\^((?:\\[ -/:-@\[-`{-~]|[^\\^$.|?*+(){}\[\]])+)\$")
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*://.+|pkcs11:.+", re.DOTALL)
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
 _SEQUENCE = 0x30  # what each public key begins with, in DER
@@ -167,6 +168,12 @@ def check_identity(pattern: str, source: str) -> str:
 def only(identity: str) -> str:
     """Return the regular expression for just that identity."""
     return f"^{re.escape(identity)}$"
+
+
+def sole(pattern: str) -> str | None:
+    """Return the one identity that a regular expression stands for; None where others satisfy it too."""
+    found = _LITERAL.fullmatch(pattern)
+    return None if found is None else re.sub(r"\\(.)", r"\1", found[1])
 
 
 def check_issuer(address: str, source: str) -> str:

@@ -1,6 +1,6 @@
 """Signatures by the cosigns of the distribution, in a real registry; no engine is needed.
 
-What an identity token signs needs the services of Sigstore, which no test reaches: it is followed up to them.
+What an identity token signs needs the services of Sigstore: here it is followed up to them.
 """
 
 import base64

@@ -17,6 +17,7 @@ from tasks.errors import ConfigError, EngineError, PushError, SignError, TaskErr
 from tasks.plan import signing
 from tasks.plan.retrying import Patience
 from tasks.plan.signing import PublicKey, Signer, Signing, Trust
+from tests.unit.certificates import bundle, certificate
 
 DIGEST = f"sha256:{'0' * 64}"
 IMAGE = f"localhost:5000/team/one@{DIGEST}"
@@ -108,6 +109,21 @@ def test_the_pattern_for_one_identity_is_anchored_and_matches_only_that() -> Non
     assert re.search(pattern, identity)
     assert not re.search(pattern, identity.replace("c.d", "cxd"))
     assert not re.search(pattern, f"{identity}0")
+
+
+@pytest.mark.parametrize(
+    "identity", ["a@b.test", "https://github.com/a-b/c.d/.github/workflows/r+e.yml@refs/tags/v1.0", "a b\\c^(d)"]
+)
+def test_the_pattern_for_one_identity_says_which(identity: str) -> None:
+    assert signing.sole(signing.only(identity)) == identity
+    assert signing.sole("^https://github\\.com/a-b$") == "https://github.com/a-b"  # as people write it
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^(a|b)@c$", "^a.c$", "^ab*$", r"^a\dc$", "^[ab]c$", "^ab?$", "^a{2}$", "abc$", "^abc"]
+)
+def test_a_pattern_for_several_identities_says_none(pattern: str) -> None:
+    assert signing.sole(pattern) is None
 
 
 @pytest.mark.parametrize(
@@ -238,6 +254,24 @@ def test_what_is_asked_with_an_identity_token(fake: Fake, monkeypatch: pytest.Mo
         f"attest --yes --type spdxjson --predicate {bill} {IMAGE}",
         f"verify --new-bundle-format=false {identity} {IMAGE}",
     ]
+
+
+def test_of_several_who_are_trusted_cosign_is_asked_for_each_that_a_certificate_names(fake: Fake) -> None:
+    names = ("intern@ours.test", "b@ours.test", "a@ours.test", "a@ours.test.evil")
+    beside = "".join(f"{bundle(certificate(f'email:{name}'))}\n" for name in names)
+    fake.says('"verify "', out=json.dumps([{**CLAIM, "optional": {}}])).says('"download signature "', out=beside)
+    fake.says(r"^b@ours\\.test", err="Error: no matching attestations: it is forged\n", code=1)
+    someone = Verifier.of(fake.program, Trust(identity=r"^(a|b)@ours\.test$", issuer="https://i"), ONCE)
+    assert someone.verify([IMAGE])[IMAGE] == Signer(identity="a@ours.test", issuer="https://i")
+    flags, issuer = "--new-bundle-format=false --certificate-identity-regexp", "--certificate-oidc-issuer https://i"
+    assert fake.asked == [
+        rf"verify {flags} ^(a|b)@ours\.test$ {issuer} {IMAGE}",
+        f"download signature {IMAGE}",
+        rf"verify {flags} ^b@ours\.test$ {issuer} {IMAGE}",
+        rf"verify {flags} ^a@ours\.test$ {issuer} {IMAGE}",
+    ]
+    fake.says('"download signature "', code=1)
+    assert someone.verify([IMAGE])[IMAGE].identity == r"^(a|b)@ours\.test$"
 
 
 def test_without_an_identity_token_nothing_is_asked(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
