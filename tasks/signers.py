@@ -118,6 +118,11 @@ def prepare(settings: "Settings") -> Signers | None:
             hint="set container.identity: what is signed is verified before it is tagged",
         )
     program, retries = cosign.find(float(settings.registry_timeout)), ports.retries(settings)
+    if how.keyless and os.environ.get("TUF_ROOT") and not program.knows_bundles:
+        raise SignError(
+            "TUF_ROOT names a Sigstore of your own, and this cosign would hand the identity token to the public one",
+            hint="cosign 3 heeds it; or unset TUF_ROOT",
+        )
     signatures = Signatures(program, how, retries)
     signatures.check_key()
     return Signers(signatures, Verifier.of(program, whom, retries), ports.registry(settings))

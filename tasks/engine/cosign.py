@@ -40,6 +40,17 @@ Result = TypeVar("Result")
 _PROBE_SECONDS = 20.0
 _CALL_SECONDS = 120.0
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|no basic auth credentials|insufficient_scope", re.IGNORECASE)
+_OF_SIGSTORE = (
+    (
+        re.compile("identity token"),
+        "is it some minutes old, or for another audience than sigstore? get another",
+    ),
+    (
+        re.compile(r"\bfulcio\b|\brekor\b|\btimestamp authority\b", re.IGNORECASE),
+        "it is a service of Sigstore, and not the registry, that refuses",
+    ),
+)
+"""What a service of Sigstore has against a signature, and what mends it; the first counts."""
 _REFUSED = re.compile(r"unexpected status code [45]\d\d\b")
 _REPEATED = re.compile(r"^signing \[[^\]]*\]: ")
 _MARKS = ("error during command execution: ", "Error: ")
@@ -140,8 +151,8 @@ def refusal(done: Completed, what: str, host: str) -> PushError | SignError:
     words = _REPEATED.sub("", said(done))
     if words_can_pass(words):
         return PassingError(f"{what}: {words}")
-    if "identity token" in words:
-        way_out = "is it some minutes old, or for another audience than sigstore? get another"
+    way_out = next((hint for pattern, hint in _OF_SIGSTORE if pattern.search(words)), None)
+    if way_out is not None:
         return SignError(f"{what}: {words}", hint=way_out)
     if _DENIED.search(words):
         return PushError(f"{what}: {host} refuses: {words}", hint=f"docker login {host}")

@@ -349,3 +349,7 @@ def test_a_release_says_who_has_signed_it_and_nobody_goes_back_to_what_another_h
     assert shop.moving() == second
     shop.inv("container-rollback").ok()
     assert shop.moving() == first
+    shop.state("1.2.0", one="third")
+    cosign2 = f"{Path(cosigns.cosign('2').path).parent}:{os.environ['PATH']}"
+    shop.push(*SIGNING, PATH=cosign2).fails(8, "TUF_ROOT names a Sigstore of your own", "cosign 3")
+    assert shop.moving() == first

@@ -22,6 +22,7 @@ def test_what_is_no_bundle_with_a_certificate_names_nobody_and_hides_no_other(wh
     assert list(identities.named("\n".join([*others, bundle(whole), *others]))) == [EMAIL, URI]
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_a_damaged_certificate_is_no_failure(whole: bytes) -> None:
     for place in range(len(whole)):
         cut, turned = whole[:place], bytearray(whole)

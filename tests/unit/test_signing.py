@@ -346,6 +346,7 @@ def test_what_cannot_be_read_of_cosign_says_nothing_of_an_image(fake: Fake, out:
         ("GET https://localhost:5000/v2/: UNAUTHORIZED: authentication required", 1, PushError, "docker login"),
         ("GET https://localhost:5000/v2/: unexpected status code 400 Bad Request", 1, PushError, "refuses"),
         ("dial tcp: lookup localhost:5000: no such host", 1, PushError, "cannot be reached"),
+        ("retrieving cert: POST https://fulcio.test/api/v2: 401 Unauthorized", 1, SignError, "a service of Sigstore"),
         ("something new", 1, SignError, "something new"),
     ],
 )
