@@ -7,7 +7,6 @@ against its digest: a proxy's page and a damaged body are no manifests.
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -19,6 +18,7 @@ from urllib.parse import urljoin
 from ..errors import PushError
 from ..plan.names import is_loopback
 from ..plan.retrying import can_pass
+from .in_time import in_time
 from .logins import Logins
 from .registry import host_of, is_unknown, reason
 from .retries import PassingError, Retries
@@ -33,6 +33,7 @@ _KINDS = (INDEX, MANIFEST, f"{_DOCKER}.list.v2+json", f"{_DOCKER}.v2+json")
 _HUB = "docker.io"
 _SECONDS = (10.0, 20.0)  # to connect, and between two pieces of an answer, at most
 _WHOLE = 60.0  # seconds that one answer may take in all
+_PIECES = 3  # times that it may take as long as is waited for the next byte
 _LARGEST = 4 * 1024 * 1024  # bytes: what the specification lets a registry refuse a manifest for
 _AT_ONCE = 8  # requests
 _PAGE = 1000  # tags asked for at once
@@ -233,15 +234,17 @@ class Distribution:
         """Return an answer with all of its content, which is small and does not take for ever."""
         import requests
 
-        end = time.monotonic() + _WHOLE
-        with self._session.request(method, address, timeout=self._seconds, stream=True, **more) as answer:
-            content = bytearray()
-            for piece in answer.iter_content(1 << 16):
-                content += piece
-                if len(content) > _LARGEST or time.monotonic() > end:
-                    raise requests.ConnectionError(f"an answer without an end: {len(content)} bytes so far")
-            answer._content = bytes(content)  # noqa: SLF001 - as requests itself keeps it
-        return answer
+        def ask() -> "Response":
+            with self._session.request(method, address, timeout=self._seconds, stream=True, **more) as answer:
+                content = bytearray()
+                for piece in answer.iter_content(1 << 16):
+                    content += piece
+                    if len(content) > _LARGEST:
+                        raise requests.ConnectionError(f"an answer without an end: {len(content)} bytes so far")
+                answer._content = bytes(content)  # noqa: SLF001 - as requests itself keeps it
+            return answer
+
+        return in_time(min(_WHOLE, _PIECES * self._seconds[1]), ask)
 
     def _refusal(self, name: str, answer: "Response") -> PushError:
         words, place, status = _words(answer), self._place(name), answer.status_code

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PushError
 from ..plan.names import is_loopback
 from . import client_file, credentials
+from .in_time import in_time
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -74,15 +75,21 @@ class Logins:
         asked = {key: value for key in ("service", "scope") if (value := told.get(key))}
         login = self._login()
         refresh = login.get("IdentityToken")
-        if refresh:
-            form = {**asked, "grant_type": "refresh_token", "refresh_token": refresh, "client_id": "container-tasks"}
-            answer = self._session.post(realm, data=form, timeout=self._seconds, allow_redirects=False)
-        else:
-            basic = self._basic()
+        basic = None if refresh else self._basic()
+
+        def ask() -> "Response":
+            if refresh:
+                form = {
+                    **asked,
+                    "grant_type": "refresh_token",
+                    "refresh_token": refresh,
+                    "client_id": "container-tasks",
+                }
+                return self._session.post(realm, data=form, timeout=self._seconds, allow_redirects=False)
             headers = {} if basic is None else {"Authorization": basic}
-            answer = self._session.get(
-                realm, params=asked, headers=headers, timeout=self._seconds, allow_redirects=False
-            )
+            return self._session.get(realm, params=asked, headers=headers, timeout=self._seconds, allow_redirects=False)
+
+        answer = in_time(sum(self._seconds), ask)
         if answer.status_code in {401, 403}:
             return None
         answer.raise_for_status()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import PushError
 from ..plan.names import is_loopback
 from ..plan.retrying import can_pass
+from .in_time import in_time
 from .retries import PassingError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _PROXY = 3.0  # seconds in which a proxy has to take a connection
 TIMEOUT = 10.0  # seconds
+_WHOLE = 1.25  # times that all of an answer may take as long as its next byte
 HUB = "registry-1.docker.io"
 
 
@@ -59,18 +61,21 @@ def silence(address: str, bundle: Path | None = None) -> str:
     import requests
 
     try:
-        with requests.get(
-            address,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-            verify=True if bundle is None else str(bundle),
-        ):
-            return ""
+        in_time(
+            _WHOLE * TIMEOUT,
+            lambda: requests.get(
+                address,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+                verify=True if bundle is None else str(bundle),
+            ).close(),
+        )
     except requests.Timeout:
         return f"no answer within {TIMEOUT:g} s"
     except requests.RequestException as error:
         return f"no answer: {reason(error)}"
+    return ""
 
 
 def ahead(host: str, bundle: Path | None = None) -> float | None:
@@ -89,20 +94,26 @@ def _asked(host: str, bundle: Path | None, seconds: float) -> "Response":
 
     near = is_loopback(host)
     no_proxy = {"http": "", "https": ""}  # as Docker does: a proxy cannot reach this machine's loopback
-    return requests.get(
-        f"{'http' if near else 'https'}://{host}/v2/",
-        timeout=seconds,
-        allow_redirects=False,
-        proxies=no_proxy if near else None,
-        verify=True if bundle is None else str(bundle),
-    )
+
+    def ask() -> "Response":
+        with requests.get(
+            f"{'http' if near else 'https'}://{host}/v2/",
+            timeout=seconds,
+            allow_redirects=False,
+            proxies=no_proxy if near else None,
+            stream=True,  # what stands in its head is enough
+            verify=True if bundle is None else str(bundle),
+        ) as answer:
+            return answer
+
+    return in_time(_WHOLE * seconds, ask)
 
 
 def _has_been_there(error: BaseException) -> bool:
     """Whether a connection was made, and then broke: with a wrong name or port none is."""
     import requests
 
-    broken = isinstance(_innermost(error), TimeoutError | ConnectionResetError | IncompleteRead)
+    broken = isinstance(_innermost(error), TimeoutError | ConnectionResetError | IncompleteRead | requests.ReadTimeout)
     return broken and not isinstance(error, requests.ConnectTimeout)
 
 
