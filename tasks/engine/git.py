@@ -42,9 +42,20 @@ def head_in_full(root: Path) -> str:
 
 
 def describe(root: Path) -> str | None:
-    """Return what git calls the commit checked out, by its nearest tag; None outside a checkout."""
-    text = _git(root, "describe", "--tags", "--always", "--dirty")
-    return text.strip() if text else None
+    """Return what git calls the commit checked out, by its nearest tag; None outside a checkout.
+
+    Raises ConfigError, in git's own words, where there is a commit and git cannot describe it: its index is damaged.
+    """
+    try:
+        done = run("git", "-C", root, "describe", "--tags", "--always", "--dirty", env=ENVIRONMENT)
+    except EngineError:
+        return None
+    if not done.ok and head(root) is not None:
+        raise ConfigError(
+            f"git cannot tell the version: {complaint(done)}",
+            hint="git status shows what is wrong with the checkout; or write one into VERSION",
+        )
+    return done.stdout.strip() if done.ok else None
 
 
 _PLAIN = re.compile(r"(?:[a-z+]+://)?(?:[^/@\s]*@)?[^@?#\s]*")

@@ -72,6 +72,7 @@ _SAME_IMAGE = re.compile(r'image "moby-dangling@sha256:[0-9a-f]{64}": already ex
 _CERTIFICATE = re.compile(
     r"x509:|certificate|unable to get local issuer|SSL routines(?!:[\w:]*unexpected eof)", re.IGNORECASE
 )
+_OWN_FOLDER = ".container"  # where buildx writes what it says of an image
 _DISK = re.compile(r"no space left on device|ResourceExhausted|disk quota exceeded", re.IGNORECASE)
 _LOST = re.compile(
     r"code = Unavailable|error reading from server: EOF|[Cc]annot connect to the Docker daemon|transport is closing"
@@ -163,6 +164,8 @@ def untrusted(text: str) -> bool:
 def _hint(kind: Kind, text: str) -> str:
     if kind is Kind.DOWNLOAD and untrusted(text):
         return "the step does not trust what this network answers with: mount the secret id=ca, or set container.ca"
+    if kind is Kind.DISK and f"/{_OWN_FOLDER}/" in text:
+        return "that is the disk of this checkout: df -h . shows what room it has"
     if kind is Kind.PUSH and _REFUSED.search(text):
         return "docker login to that registry, with the right to push"
     if kind is Kind.PUSH and not words_can_pass(text):

@@ -93,6 +93,7 @@ def test_a_failure_is_told_by_its_words(step: str, error: str, lines: list[str],
         ("pushing a", "413 Request Entity Too Large", "", "it will say so again: see --registry"),
         ("[internal] load metadata for a", "not found", "", "container.mirror names a registry that has them"),
         (RUN, ENDED, "no space left on device", "inv container-clean"),
+        ("", "write /x/.container/tmp/.tmp-b.json1: no space left on device", "", "the disk of this checkout"),
         (RUN, "transport is closing", "", "inv container-setup starts the engine again"),
     ],
 )

@@ -24,6 +24,13 @@ def test_outside_a_checkout_git_knows_nothing(tmp_path: Path, monkeypatch: pytes
         git.uncommitted(tmp_path)
 
 
+def test_a_damaged_index_is_said_and_not_taken_for_no_version(checkout: Repo) -> None:
+    assert git.describe(checkout.root)
+    (checkout.root / ".git/index").write_bytes(b"garbage")
+    with pytest.raises(ConfigError, match=r"git cannot tell the version: .*index file.*\nhint: git status"):
+        git.describe(checkout.root)
+
+
 @pytest.mark.parametrize(
     ("address", "plain"),
     [
