@@ -12,11 +12,11 @@ from .decision import Run, Seen, decided, look, pulled
 from .draft import draft
 from .engine import records, trust
 from .engine.interrupts import ending
-from .errors import BuildError, EngineError, Interrupted, PushError
+from .errors import BuildError, ConfigError, EngineError, Interrupted, PushError
 from .plan import bake, dockerfile, record
 from .plan.fingerprint import FINGERPRINT_LABEL
 from .plan.freshness import Verdict
-from .plan.history import SHALLOW
+from .plan.history import DIRTY, SHALLOW
 from .plan.outcomes import Outcome, State, failed, none_began, only_pushes_failed
 from .plan.platforms import of_machine
 from .plan.targets import REVISION_LABEL, Output
@@ -130,7 +130,7 @@ def _run(run: Run, recording: Recording) -> None:
             stale.remove(service)
         if stale and interrupted is None and not (run.settings.fail_fast and failed(list(outcomes.values()))):
             room = _room(run)
-            plan = _plan(run.draft, stale)
+            plan = _plan(run.draft, stale, released=run.shipment is not None)
             room.result()
             interrupted = _build(run, plan, seen, outcomes)
             if run.shipment is not None and interrupted is None:
@@ -150,7 +150,7 @@ def _run(run: Run, recording: Recording) -> None:
     if run.shipment is not None:
         _raise_moved(moved)
         run.shipment.finish(run, recording, ordered)
-    _say_next(run)
+    _say_next(run, recording)
 
 
 def _room(run: Run) -> "Future[None]":
@@ -172,11 +172,23 @@ def _raise_moved(moved: "Sequence[str]") -> None:
         )
 
 
-def _plan(drawn: "Draft", services: "Collection[str]") -> "Plan":
+def _plan(drawn: "Draft", services: "Collection[str]", *, released: bool = False) -> "Plan":
     plan = drawn.plan(services)
+    if released:
+        _require_committed(plan)
     if any(SHALLOW in target.labels.get(REVISION_LABEL, "") for target in plan.targets):
         _say_shallow()
     return plan
+
+
+def _require_committed(plan: "Plan") -> None:
+    """See that a commit has all that the builds of a release read: git may have been told not to look at a file."""
+    loose = [target.service for target in plan.targets if DIRTY in target.labels.get(REVISION_LABEL, "")]
+    if loose:
+        raise ConfigError(
+            f"{', '.join(loose)} would be built from files that no commit has",
+            hint="git status --ignored and git ls-files -v show them: commit them, or keep them out with .dockerignore",
+        )
 
 
 @cache  # once is enough
@@ -254,7 +266,7 @@ def _build(run: Run, plan: "Plan", seen: Seen, outcomes: dict[str, Outcome]) -> 
 
 
 def _rebuild(run: Run, services: "Sequence[str]", seen: Seen, recording: Recording) -> "Interrupted | None":
-    return _build(run, _plan(run.draft, services), seen, recording.outcomes)
+    return _build(run, _plan(run.draft, services, released=run.shipment is not None), seen, recording.outcomes)
 
 
 def _headline(run: Run, commit: str | None) -> str:
@@ -313,9 +325,16 @@ def _lacks_emulation(plan: "Plan") -> bool:
     return emulation.registered(emulation.foreign()) is None
 
 
-def _say_next(run: Run) -> None:
+def _say_next(run: Run, recording: Recording) -> None:
     if run.settings.task != "container-run":  # that goes on by itself
-        style.say(_next_command(run))
+        style.say(_after_push(recording) if run.outline.request.output is Output.PUSH else _next_command(run))
+
+
+def _after_push(recording: Recording) -> str:
+    before = (recording.release or {}).get("before") or {}
+    first = not any(old for tags in before.values() for old in tags.values())
+    back = "" if first else "; inv container-rollback takes it back"
+    return f"Next: inv container-releases shows it among the others{back}"
 
 
 def _same_place(settings: "Settings") -> str:
@@ -328,8 +347,6 @@ def _same_place(settings: "Settings") -> str:
 
 def _next_command(run: Run) -> str:
     plan, repository = run.outline, run.repository
-    if plan.request.output is Output.PUSH:
-        return "Next: inv container-releases shows it among the others; inv container-rollback takes it back"
     if not plan.suffix:
         chosen = [target.service for target in plan.targets]
         some = f" --services {','.join(chosen)}" if len(chosen) < len(repository.services) else ""

@@ -123,9 +123,15 @@ def prepare(settings: "Settings") -> Signers | None:
             "TUF_ROOT names a Sigstore of your own, and this cosign would hand the identity token to the public one",
             hint="cosign 3 heeds it; or unset TUF_ROOT",
         )
-    signatures = Signatures(program, how, retries)
-    signatures.check_key()
-    return Signers(signatures, Verifier.of(program, whom, retries), ports.registry(settings))
+    signatures, verifier = Signatures(program, how, retries), Verifier.of(program, whom, retries)
+    own = signatures.check_key()
+    if own is not None and verifier.key is not None and own.fingerprint != verifier.key.fingerprint:
+        raise SignError(
+            f"container.sign_key signs as {own.fingerprint}, and container.verify_key trusts "
+            f"{verifier.key.fingerprint} alone: what is signed would not count",
+            hint="set container.verify_key to the public half of the key that signs, or leave it out",
+        )
+    return Signers(signatures, verifier, ports.registry(settings))
 
 
 def is_expected(settings: "Settings") -> bool:

@@ -72,7 +72,10 @@ class Exemption:
         if finding.kind is not self.kind or self.id not in finding.ids:
             return False
         if self.paths and not any(
-            re.fullmatch(translated(glob), path) for glob in self.paths for path in finding.paths
+            # Trivy begins the path of a secret with a slash, and no other.
+            re.fullmatch(translated(glob.removeprefix("/")), path.removeprefix("/"))
+            for glob in self.paths
+            for path in finding.paths
         ):
             return False
         return not self.purls or any(covers_package(purl, finding.purl) for purl in self.purls)

@@ -276,8 +276,7 @@ def current(release: Release, there: Mapping[tuple[str, str], str | None]) -> tu
 def stood_before(release: Release, other: Release) -> bool:
     """Return whether the tags that a release moved had named another one, of all services that both have."""
     told = [(old, service) for old in release.before.values() for service in old if service in other.digests]
-    changed = any(old[service] != release.digests.get(service) for old, service in told)
-    return changed and all(old[service] == other.digests[service] for old, service in told)
+    return bool(told) and all(old[service] == other.digests[service] for old, service in told)
 
 
 def select(releases: Sequence[Release], wanted: str) -> Release:

@@ -68,7 +68,7 @@ def read(reference: str, content: bytes, *, marked: bool = True) -> Published:
     annotations = index.get("annotations")
     fingerprint = annotations.get(FINGERPRINT_LABEL) if isinstance(annotations, dict) else None
     if marked and not isinstance(fingerprint, str):
-        raise Unusable(f"{reference} has no fingerprint: something else pushed it")
+        raise Unusable(f"{reference} has no fingerprint: something else pushed it, or its base was not pinned")
     return Published(
         reference=reference,
         digest=f"sha256:{hashlib.sha256(content).hexdigest()}",

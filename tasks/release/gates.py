@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineError, ScanError, SignError, TaskError
 from ..plan.names import is_loopback
+from ..plan.signing import Choice
 from ..report.release import Gate
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Gates:
         from . import inspecting
 
         if self.signers is None:
-            say(_not_run("sign", run.settings, "nothing says who signs", _SIGN_WAY_OUT, SignError))
+            say(_nobody_signs(run.settings))
             return None
         signer = self.signers.sign([f"{run.settings.registry}/{member.service}@{member.digest}" for member in members])
         say(Gate("sign", "ok", f"{len(members)} images, by {signer}"))
@@ -124,7 +125,7 @@ def prepare(settings: "Settings", skipped: Sequence[str], *, require: bool, sour
         _require_engine(settings)
     own = None if "sign" in left_out else signers.prepare(settings)
     if own is None and "sign" not in left_out:
-        _not_run("sign", settings, "nothing says who signs", _SIGN_WAY_OUT, SignError)
+        _nobody_signs(settings)
     if "scan" not in left_out:
         scanning.read_exemptions(settings.root)  # what is wrong with them is said before anything builds
         if not inspecting.can_scan():
@@ -148,6 +149,12 @@ def require_signed(settings: "Settings", release: "Release", place: str) -> str 
             hint="set container.verify_key, or container.identity",
         )
     return signer
+
+
+def _nobody_signs(settings: "Settings") -> Gate:
+    if settings.sign == Choice.NONE:
+        return _not_run("sign", settings, "container.sign is none", "set it to auto, or to key or keyless", SignError)
+    return _not_run("sign", settings, "nothing says who signs", _SIGN_WAY_OUT, SignError)
 
 
 def _require_engine(settings: "Settings") -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.distribution import MANIFEST, Manifest
+from ..errors import PushError
 from ..plan import release as plan
 from ..plan.release import Release
 from ..report import style
@@ -29,6 +30,21 @@ def write(registry: "Distribution", release: Release, sign: Callable[[str], obje
     sign(f"{registry.registry}/{plan.REPOSITORY}@{manifest.digest}")
     registry.put(plan.REPOSITORY, release.name, manifest)
     return replace(release, digest=manifest.digest)
+
+
+def require(registry: "Distribution", release: Release) -> None:
+    """See that a release's record is what its tag names, and can be read: from then on the release is committed.
+
+    Raises PushError where it is not.
+    """
+    found = read(registry, release.name)
+    there = "nothing" if found is None else found.digest
+    if there != release.digest:
+        raise PushError(
+            f"{registry.registry}/{plan.REPOSITORY}:{release.name} names {there}, and not the record "
+            f"{release.digest} that the registry has taken",
+            hint="a registry that keeps what it takes: check --registry",
+        )
 
 
 def read(registry: "Distribution", name: str) -> Release | None:

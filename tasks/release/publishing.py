@@ -46,11 +46,15 @@ def publish(
         fixed = plan.moves(release.digests, release.fixed, look(registry, release.digests, release.fixed))
         _require_unmoved(registry, fixed)
         _set(registry, [move for move in fixed if move.needed], interrupts)
+        with _told(_UNMOVED, "inv container-push goes on where this ended"):
+            read_back(registry, fixed, mend="inv container-push")
         whole = _merged(release, held)
         if held is not None and not _tells_more(whole, held):
             whole = held
         else:
             whole = _written(registry, whole, sign, interrupts)
+        with _told(_UNMOVED, "inv container-push goes on where this ended"):
+            ledger.require(registry, whole)
         old = f"the release {whole.name} is complete; its tags {', '.join(whole.moving)} are the old ones"
         _stop(interrupts, old)
         with _told(old, "inv container-push moves them"):

@@ -61,13 +61,24 @@ def run(settings: "Settings", wanted: str | None, *, chosen: Sequence[str] | Non
         with ending("no tag has moved", mend):
             gates.require_signed(settings, release, f"{settings.registry}/{plan.REPOSITORY}")
             there = publishing.look(registry, release.digests, release.moving)
+            left = () if chosen is not None else _left(registry, releases, release)
             moves = [move for move in plan.moves(release.digests, release.moving, there) if move.needed]
             _require_there(registry, release, moves)
         with publishing.heeding(registry) as interrupts:
             publishing.move_all(registry, moves, interrupts, mend=mend)
             publishing.read_back(registry, moves, mend=mend)
-    report.show_rollback(release, moves, settings.registry, time.monotonic() - began)
-    return report.rollback_answer(release, moves)
+    report.show_rollback(release, moves, settings.registry, time.monotonic() - began, left)
+    return report.rollback_answer(release, moves, left)
+
+
+def _left(
+    registry: "Distribution", releases: Sequence[plan.Release], release: plan.Release
+) -> tuple[tuple[str, str, str], ...]:
+    """Return service, tag and digest of what later releases have brought and this one has nothing for."""
+    later = [one for one in releases if one.created > release.created]
+    services = dict.fromkeys(service for one in later for service in one.digests if service not in release.digests)
+    there = publishing.look(registry, services, release.moving)
+    return tuple((service, tag, digest) for (service, tag), digest in there.items() if digest is not None)
 
 
 def _require_there(registry: "Distribution", release: plan.Release, moves: Sequence[plan.Move]) -> None:
@@ -134,12 +145,13 @@ def _before(listed: Sequence[report.Listed]) -> plan.Release:
             hint=f"name one: --to {listed[0].release.name}; inv container-releases lists them",
         )
     now = listed[current].release
-    others = [one for one in listed if one.release.name != now.name and set(one.release.moving) & set(now.moving)]
+    earlier = listed[current + 1 :]
+    others = [one for one in earlier if one.release.name != now.name and set(one.release.moving) & set(now.moving)]
     # What its tags named before it: a release that was taken back is not what to go back to.
     remembered = next((one.release for one in others if plan.stood_before(now, one.release)), None)
     if remembered is not None:
         return remembered
-    older = [one.release for one in listed[current + 1 :] if not one.current and one in others]
+    older = [one.release for one in others if not one.current]
     if not older:
         raise ConfigError(
             f"{now.name} is the first release: there is none before it",

@@ -160,6 +160,8 @@ class Standing:
         why = self.gates.refusal(f"{place}@{held.digest}")
         if held.project != run.settings.project:
             why = f"it is of the project {held.project}, and not of {run.settings.project}"
+        if held.signer is not None and self.gates.signers is None:
+            why = f"it is signed by {held.signer}, and what this adds would not be"
         if why:
             raise PushError(
                 f"{place}:{held.name} is released already: {why}", hint="raise VERSION, or choose another --registry"

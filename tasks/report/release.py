@@ -120,20 +120,30 @@ def list_answer(listed: Sequence[Listed]) -> dict[str, Any]:
     }
 
 
-def show_rollback(release: Release, moves: Sequence[Move], registry: str, seconds: float) -> None:
-    """Say which tags were moved where."""
+def show_rollback(
+    release: Release, moves: Sequence[Move], registry: str, seconds: float, left: Sequence[tuple[str, str, str]]
+) -> None:
+    """Say which tags were moved where, and which are ``left`` as they were: service, tag and digest."""
     for move in moves:
         was = "" if move.old is None else f"  (was {move.old[:_SHORT]})"
         style.say(f"  {registry}/{move.service}:{move.tag}  {move.new[:_SHORT]}{style.safe(was)}")
+    for service, tag, digest in left:
+        why = f"stays: {style.safe(release.name)} has no {service}"
+        style.say(f"  {registry}/{service}:{tag}  {digest[:_SHORT]}  {why}")
     if not moves:
         style.say(f"Nothing to do: every tag names {style.safe(release.name)} already.")
         return
     style.say(f"{style.paint(f'Back at {style.safe(release.name)}', style.STRONG)} in {style.seconds(seconds)}")
 
 
-def rollback_answer(release: Release, moves: Sequence[Move]) -> Mapping[str, Any]:
+def rollback_answer(release: Release, moves: Sequence[Move], left: Sequence[tuple[str, str, str]]) -> Mapping[str, Any]:
     """Return a rollback as programs get it."""
-    return {"release": release.name, "record": release.digest, "moved": [_move(move) for move in moves]}
+    return {
+        "release": release.name,
+        "record": release.digest,
+        "moved": [_move(move) for move in moves],
+        "left": [{"service": service, "tag": tag, "digest": digest} for service, tag, digest in left],
+    }
 
 
 def _move(move: Move) -> dict[str, Any]:

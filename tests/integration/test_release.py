@@ -428,3 +428,61 @@ def test_an_image_that_the_registry_has_forgotten_keeps_all_tags_where_they_are(
     assert shop.moving() == second
     shop.inv("container-rollback", "--services", "two", "--to", "v1.0.0").ok()
     assert shop.moving() == {"one": second["one"], "two": first["two"]}
+
+
+def test_a_release_of_other_services_is_gone_back_to_and_what_stays_is_named(shop: Shop) -> None:
+    released(shop, "1.0.0")
+    first = released(shop, "1.1.0", two="second")
+    shutil.copytree(shop.repo.root / "services/two", shop.repo.root / "services/three")
+    dockerfile = shop.repo.root / "services/three/Dockerfile"
+    dockerfile.write_text(dockerfile.read_text(encoding="utf-8").replace("services/two", "services/three"), "utf-8")
+    shutil.rmtree(shop.repo.root / "services/two")
+    shop.state("1.2.0")
+    shop.push(*QUICK).ok()
+    third = tags(shop.behind, "three")["latest"]
+    said = shop.inv("container-rollback").ok().all
+    assert f"{shop.address}/three:latest  {third[:19]}  stays: v1.1.0 has no three" in said
+    assert {name: tags(shop.behind, name)["latest"] for name in ("one", "two")} == first
+    told = json.loads(shop.inv("container-rollback", "--to", "v1.1.0", "--json").ok().out)
+    assert told["left"] == [{"service": "three", "tag": "latest", "digest": third}]
+
+
+def test_a_version_that_changed_nothing_is_gone_back_from_to_the_one_before(shop: Shop) -> None:
+    released(shop, "1.0.0", one="other")
+    for version in ("1.1.0", "1.2.0"):
+        shop.state(version, one="same")
+        shop.push(*QUICK).ok()
+    assert "tag names v1.1.0 already" in shop.inv("container-rollback").ok().out
+
+
+def test_after_the_first_release_nothing_is_said_of_a_way_back(shop: Shop) -> None:
+    assert "takes it back" not in shop.push(*QUICK).ok().all
+    shop.state("1.1.0", one="second")
+    assert "inv container-rollback takes it back" in shop.push(*QUICK).ok().all
+
+
+def test_what_no_commit_has_is_not_released(shop: Shop) -> None:
+    shop.push(*QUICK).ok()
+    first = shop.moving()
+    subprocess.run(["git", "-C", shop.repo.root, "update-index", "--assume-unchanged", "services/one/word"], check=True)
+    shop.repo.write("services/one/word", "in no commit\n")
+    shop.state("1.1.0")
+    shop.push(*QUICK).fails(2, "one would be built from files that no commit has", "git ls-files -v")
+    assert shop.moving() == first
+
+
+def test_a_signed_release_gets_no_service_without_a_signature(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
+    ours = shops.signed(every_key[0])
+    shop.push(*SIGNING, "--services", "one", **ours).ok()
+    record = shop.records()["v1.0.0"]
+    shop.push(*QUICK, "--services", "two").fails(5, "v1.0.0 is released already: it is signed by", "raise VERSION")
+    assert shop.records()["v1.0.0"] == record
+    shop.push(*SIGNING, "--services", "two", **ours).ok()
+    assert set(shop.records()["v1.0.0"]["services"]) == {"one", "two"}
+
+
+def test_a_key_whose_signature_would_not_count_signs_nothing(shop: Shop, every_key: tuple[Keys, Keys]) -> None:
+    ours, theirs = map(shops.signed, every_key)
+    trusting = {"INVOKE_CONTAINER_VERIFY_KEY": str(every_key[0].public)}
+    shop.push(*SIGNING, **{**theirs, **trusting}).fails(8, "container.sign_key signs as sha256:", "alone")
+    shop.push(*SIGNING, **{**ours, **trusting}).ok()

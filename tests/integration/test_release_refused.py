@@ -210,3 +210,27 @@ def test_a_registry_that_takes_a_tag_and_does_not_keep_it_is_named(spoilt_shop: 
     spoilt.anew()
     shop.push(*QUICK).ok()
     assert set(shop.moving().values()).isdisjoint(first.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v2/team/releases/manifests/v1.1.0", "/releases:v1.1.0 names nothing, and not the record"),
+        ("/v2/team/two/manifests/v1.1.0", "/two:v1.1.0 names nothing"),
+    ],
+    ids=["the record", "a version's tag"],
+)
+def test_no_tag_moves_where_a_registry_does_not_keep_what_commits_a_release(
+    spoilt_shop: tuple[Shop, Faulty], path: str, said: str
+) -> None:
+    shop, spoilt = spoilt_shop
+    shop.push(*QUICK).ok()
+    first = shop.moving()
+    shop.state("1.1.0", one="second", two="second")
+    spoilt.when(Rule(lambda asked: (asked.method, asked.path) == ("PUT", path), faulty.forgets, reaches=False))
+    shop.push(*QUICK).fails(5, f"{shop.address}{said}")
+    assert shop.moving() == first
+    spoilt.anew()
+    shop.push(*QUICK).ok()
+    assert set(shop.moving().values()).isdisjoint(first.values())
+    assert "v1.1.0" in shop.records()

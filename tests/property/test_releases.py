@@ -62,7 +62,7 @@ def show(release: Release) -> str:
     def say() -> None:
         report.show_list([Listed(release, 1, 2)], "host/team")
         report.show(release, moved, "host/team")
-        report.show_rollback(release, moved, "host/team", 1.0)
+        report.show_rollback(release, moved, "host/team", 1.0, [(move.service, move.tag, move.new) for move in moved])
         report.say_gate(Gate("sign", "ok", str(release.signer)))
 
     json.dumps(report.list_answer([Listed(release, 1, 2)]))

@@ -11,7 +11,7 @@ from tasks.release import gates
 
 
 def settings(registry: str) -> Any:  # noqa: ANN401 - of a run's settings only these are asked for
-    return SimpleNamespace(registry=registry, root=Path("/nowhere"))
+    return SimpleNamespace(registry=registry, root=Path("/nowhere"), sign="auto")
 
 
 @pytest.fixture

@@ -178,3 +178,4 @@ def test_a_release_stood_before_another_where_its_tags_named_it() -> None:
     assert plan.stood_before(now, first)
     assert not plan.stood_before(now, taken_back)
     assert not plan.stood_before(first, now)
+    assert plan.stood_before(release("a", "a"), first)  # a version whose content is the old one
