@@ -102,6 +102,7 @@ def shelf(trivy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[She
         registry.push("clean:1", Image(layers=[CLEAN]))
         registry.push("bad:1", Image(layers=[BAD]))
         registry.push("key:1", Image(layers=[CLEAN, {"srv/key.pem": KEY}]))
+        registry.push("usr-key:1", Image(layers=[CLEAN, {"usr/share/doc/x/key.pem": KEY}]))
         registry.push("deep-key:1", Image(layers=[CLEAN, {"srv/key.pem": KEY}, {"srv/.wh.key.pem": ""}]))
         registry.push("root:1", Image(layers=[CLEAN], config={}))
         registry.push("go:1", Image(layers=[{"app": programs["amd64"]}]))
@@ -158,8 +159,9 @@ def test_a_module_within_a_program_on_nothing_is_looked_up(shelf: Shelf) -> None
 
 
 def test_a_secret_fails_and_is_not_shown(shelf: Shelf) -> None:
-    for name in ("key", "deep-key"):  # also where a later layer deletes it
-        done = shelf.image(name).fails(7, "private-key", "srv/key.pem")
+    places = {"key": "srv", "deep-key": "srv", "usr-key": "usr/share/doc/x"}  # also where a later layer deletes it
+    for name, place in places.items():
+        done = shelf.image(name).fails(7, "private-key", f"{place}/key.pem")
         assert KEY.splitlines()[1][:20] not in done.all
 
 
@@ -251,6 +253,9 @@ def test_an_exception_with_reason_and_last_day_lets_pass_what_it_names(shelf: Sh
     shelf.image("bad").fails(7, advisories.MUSL)
     shelf.excepts(secrets=f"id: private-key, statement: a test's, expired_at: {UNTIL}, paths: ['**/key.pem']")
     shelf.image("key").ok()
+    shelf.excepts(secrets=f"id: private-key, statement: a test's, expired_at: {UNTIL}, paths: ['usr/share/doc/**']")
+    shelf.image("usr-key").ok()
+    shelf.image("key").fails(7, "private-key")
 
 
 def test_an_expired_exception_lets_nothing_pass(shelf: Shelf) -> None:
