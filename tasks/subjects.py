@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import ahead, pipeline, sources
-from .engine import api, pulls
+from .engine import api, git, pulls
 from .errors import BuildError
 from .plan.bases import Base as TakenBase
 from .plan.bases import Origin
 from .plan.declared import declared
 from .plan.evidence import Declared, Paths, Subject
-from .plan.targets import PROJECT_LABEL, SERVICE_LABEL, Output
+from .plan.targets import CREATED_LABEL, PROJECT_LABEL, REVISION_LABEL, SERVICE_LABEL, VERSION_LABEL, Output
 from .report import style
 from .services import read_dockerfile
 
@@ -125,6 +125,7 @@ def of_service(  # noqa: PLR0913, PLR0917 - all that says what it is held agains
         budget=service.budget,
         declared=said,
         labels={PROJECT_LABEL: settings.project, SERVICE_LABEL: service.name},
+        stamped=(VERSION_LABEL, *((REVISION_LABEL, CREATED_LABEL) if git.head(repository.root) else ())),
         skipped=frozenset(service.skip_checks),
     )
 

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -89,6 +89,7 @@ class Store:
             secrets=(
                 *(leak for name, value in environment.items() if (leak := leaks.secret_variable(name, value))),
                 *dict.fromkeys(leak for step in steps for leak in leaks.secret_arguments(step)),
+                *_logins(config, configuration.get("history") or ()),
                 *leaks.secrets_within("its configuration and history", text.encode()),
             ),
         )
@@ -173,6 +174,22 @@ class Archive:
             if "rootfs" in config and config.get("architecture") not in {None, "unknown"}:  # else it is an attestation
                 parts = _parts(config, names, [int(layer["size"]) for layer in layers])
                 yield _platform(config), (str(descriptor["digest"]), config, parts)
+
+
+def _logins(config: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Iterator[Leak]:
+    """Yield the logins in addresses that the words of a configuration have, each place once."""
+    check = config.get("Healthcheck") or {}
+    places: dict[str, Iterable[object]] = {
+        "its history": [step.get(key) for step in history for key in ("created_by", "comment")],
+        "its HEALTHCHECK": check.get("Test") or (),
+        "its CMD": config.get("Cmd") or (),
+        "its ENTRYPOINT": config.get("Entrypoint") or (),
+        "its labels": (config.get("Labels") or {}).values(),
+    }
+    for place, texts in places.items():
+        leak = leaks.login_within(place, "\n".join(map(str, texts)))
+        if leak is not None:
+            yield leak
 
 
 def _blob(digest: str) -> str:

@@ -267,6 +267,17 @@ class Specimen:
                 raise
         return ""
 
+    def started(self) -> int:
+        """Return how many processes its first one has started that still run; 0 where the engine cannot tell."""
+        from docker.errors import DockerException
+
+        try:
+            first = str(self._api.inspect_container(self.id)["State"]["Pid"])
+            told = self._api.top(self.id, "-eo pid,ppid")
+            return sum(row[1] == first for row in told["Processes"] or ())
+        except (DockerException, OSError, LookupError, TypeError):
+            return 0
+
     def seen(self) -> Seen:
         """Return how it is."""
         with translated():

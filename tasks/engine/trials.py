@@ -73,14 +73,16 @@ class _Trial:
                 user=USUAL,
             )
         ready = metrics = again = stop = other = None
-        stuck = None
+        stuck, below = None, 0
         if not first.fault:
             ready, metrics = self._get(paths.ready), self._get(paths.metrics)
         user = str(random.SystemRandom().randint(100_000, 2_000_000_000))
         try:
             if first.well:
                 self._require_up(specimen)
-                stuck = self._stuck(specimen) if first.health is Health.HEALTHY else None
+                if first.health is Health.HEALTHY:
+                    below = specimen.started()
+                    stuck = self._stuck(specimen)
                 again, successor = self._again(specimen)
                 if again.well:
                     stop = self._stop(successor)
@@ -99,6 +101,7 @@ class _Trial:
             ready=ready,
             metrics=metrics,
             stuck=stuck,
+            below=below,
             again=again,
             stop=stop,
             other_user=f"uid {user}",

@@ -105,7 +105,8 @@ def _leaks(layers: Sequence[Layer], kind: str) -> list[tuple[int, Leak]]:
 
 
 def _placed(leak: Leak, number: int, layers: Sequence[Layer]) -> str:
-    gone = "" if leak.path in merged(layers) else ", deleted above it and still there"
+    there = any(path == leak.path or path.startswith(f"{leak.path}/") for path in merged(layers))
+    gone = "" if there else ", deleted above it and still there"
     return f"{leak.what}: /{leak.path} in layer {number + 1}{gone}"
 
 

@@ -62,7 +62,9 @@ def _labels(seen: Evidence) -> Verdict:
         for name, value in wanted.items()
         if seen.image.labels.get(name) != value
     ]
-    return failed(some(wrong), BUILD) if wrong else ok(f"{len(wanted)} as declared")
+    wrong += [f"{name} is missing" for name in seen.subject.stamped if not seen.image.labels.get(name)]
+    count = len({*wanted, *seen.subject.stamped})
+    return failed(some(wrong), BUILD) if wrong else ok(f"{count} as declared")
 
 
 def _base(seen: Evidence) -> Verdict:

@@ -82,11 +82,12 @@ def _version(seen: Evidence) -> Verdict:
         return _unless_asked(seen, "ready", f"{answer.path} tells neither version nor revision: {_quoted(answer.body)}")
     labels = {"version": seen.image.labels.get(_VERSION), "revision": seen.image.labels.get(_REVISION)}
     unlabelled = [key for key in told if labels[key] is None]
-    if unlabelled:
-        return failed(f"{answer.path} tells its {unlabelled[0]}, and the image has no label of it", "build it with inv")
-    wrong = [f"{key} {told[key]!r} is labelled {labels[key]!r}" for key in told if told[key] != labels[key]]
+    held = {key: word for key, word in told.items() if key not in unlabelled}
+    wrong = [f"{key} {word!r} is labelled {labels[key]!r}" for key, word in held.items() if word != labels[key]]
     if wrong:
         return failed(f"{answer.path}: {', '.join(wrong)}", "ARG VERSION and REVISION of its Dockerfile say it")
+    if unlabelled:
+        return not_run(f"{answer.path} tells its {unlabelled[0]}, and the image has no label to hold it against")
     same = f"{answer.path} tells the labels' {' and '.join(f'{key} {told[key]}' for key in told)}"
     left = [f"its {key}, labelled {label!r}" for key, label in labels.items() if label is not None and key not in told]
     return _unless_asked(seen, "ready", f"{same}, and not {left[0]}") if left else ok(same)
@@ -150,6 +151,11 @@ def _random_user(seen: Evidence) -> Verdict:
 def _stuck(seen: Evidence) -> Verdict:
     if _first(seen).health is Health.NONE:
         return not_run(_NO_CHECK)
+    if seen.runs.stuck is None and seen.runs.below:
+        return not_run(
+            f"its first process has started {seen.runs.below} more, and can alone be stopped from outside: "
+            "its HEALTHCHECK went on saying healthy"
+        )
     if seen.runs.stuck is None:
         return failed(
             "its process was stopped with SIGSTOP, and its HEALTHCHECK went on saying healthy",
@@ -205,7 +211,8 @@ def _deaf(seen: Evidence) -> str:
 
 
 def _unwell(seen: Evidence) -> str:
-    return _not_running(seen) or ("" if _first(seen).well else "it was never well")
+    first = _first(seen)
+    return _not_running(seen) or ("" if first.well else f"it was never well: it {_fault(first)}")
 
 
 def _undrainable(seen: Evidence) -> str:

@@ -62,6 +62,8 @@ class Subject:
     """None for an image without a Dockerfile here."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that the build of it adds."""
+    stamped: tuple[str, ...] = ()
+    """Labels that it adds, and of which only the build knows the value."""
     skipped: frozenset[str] = frozenset()
     """Checks that a person has ruled out."""
 
@@ -262,6 +264,8 @@ class Runs:
     metrics: Answer | None = None
     stuck: float | None = None
     """Seconds from SIGSTOP until its HEALTHCHECK said so; None when it never did."""
+    below: int = 0
+    """Processes that its first one had started when that was stopped."""
     again: Start | None = None
     """After SIGKILL."""
     stop: Stop | None = None

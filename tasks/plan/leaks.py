@@ -92,8 +92,11 @@ _COMPILER = re.compile(
 )
 _PARTS_OF_A_COMPILER = frozenset({"cc1", "cc1plus", "collect2", "lto1"})
 _TOOL_FOLDERS = frozenset({"bin", "sbin"})
+_SWITCHES = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0"})
+"""What a variable has that only says whether there is a secret."""
+_DEFAULT = re.compile(r"ARG (\w+)=(.*)", re.DOTALL)
 _ARGUMENTS = re.compile(r"(?:RUN )?\|\d+ (.*?) /bin/")
-_LOGIN = re.compile(r"://[^\s/:@$<{]*:[^\s/@$<{]+@")  # begins with a literal: a value may be megabytes
+_LOGIN = re.compile(r"://[^\s/:@$<{\"']*:[^\s/@$<{\"']+@")  # begins with a literal: a value may be megabytes
 _WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")
 _VARIABLE = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)$", re.IGNORECASE
@@ -130,7 +133,7 @@ def _holds(content: Bytes, literal: bytes) -> bool:
 
 def secret_variable(name: str, value: str) -> Leak | None:
     """Return what a variable that every container gets gives away, by its name or its value; None for most."""
-    if value and _VARIABLE.search(name):
+    if value and value.lower() not in _SWITCHES and _VARIABLE.search(name):
         return Leak(f"ENV {name}", "a value that should be secret")
     if _LOGIN.search(value):
         return Leak(f"ENV {name}", "a login in an address")
@@ -138,13 +141,23 @@ def secret_variable(name: str, value: str) -> Leak | None:
 
 
 def secret_arguments(step: str) -> Iterator[Leak]:
-    """Yield the build arguments that give themselves away in a step of the history: ``RUN |1 TOKEN=… /bin/sh -c …``."""
+    """Yield the build arguments that give themselves away in a step of the history.
+
+    ``RUN |1 TOKEN=… /bin/sh -c …`` has their values, and ``ARG TOKEN=…`` what they are by default.
+    """
     found = _ARGUMENTS.match(step)
-    for word in found[1].split() if found else ():
-        name, _, value = word.partition("=")
+    given = [word.partition("=")[::2] for word in found[1].split()] if found else []
+    if (default := _DEFAULT.match(step)) is not None:
+        given.append((default[1], default[2].strip("\"'")))
+    for name, value in given:
         leak = secret_variable(name, value)
         if leak is not None:
             yield Leak(f"ARG {name}", leak.what)
+
+
+def login_within(place: str, text: str) -> Leak | None:
+    """Return what an address in a text that everybody can read gives away; None where it does not."""
+    return Leak(place, "a login in an address") if _LOGIN.search(text) else None
 
 
 def leftover(path: str, *, executable: bool) -> Leak | None:

@@ -18,6 +18,9 @@ DECIDES: Mapping[str, str] = {
     "DOCKER_CONTEXT": "docker's client takes the engine of the context {value}",
     "DOCKER_TLS_VERIFY": "docker's client takes TLS to its engine",
     "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": "the policy {value} replaces what Dockerfiles name",
+    "GIT_DIR": "git takes the repository {value}, wherever it is asked",
+    "GIT_INDEX_FILE": "git takes the index {value}, whatever the checkout's own says",
+    "GIT_WORK_TREE": "git takes the files of {value}, wherever it is asked",
     "PYTHON_ON_WHALES_DEBUG": "a library prints every command with the whole environment",
     _EPOCH: "images are dated {value}, so the same content gets another digest",
 }

@@ -17,6 +17,7 @@ SERVICE_LABEL = "container-tasks.service"
 BASES_LABEL = "container-tasks.bases"
 PLATFORMS_LABEL = "container-tasks.platforms"
 REVISION_LABEL = "org.opencontainers.image.revision"
+VERSION_LABEL = "org.opencontainers.image.version"
 CREATED_LABEL = "org.opencontainers.image.created"
 
 
@@ -195,7 +196,7 @@ def _target(source: Source, request: Request, tags: Sequence[str]) -> Target:
     labels = {
         PROJECT_LABEL: request.project,
         SERVICE_LABEL: source.service,
-        "org.opencontainers.image.version": request.version,
+        VERSION_LABEL: request.version,
     }
     if source.fingerprint is not None:
         labels[FINGERPRINT_LABEL] = source.fingerprint

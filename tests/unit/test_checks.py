@@ -113,7 +113,6 @@ LARGE = Layer(digest="own", packed=50, entries=(Entry("data", Kind.FILE, size=90
         ({"again": MUTE}, "restart"),
         ({"ready": Answer(path="/ready", status=500)}, "version"),
         ({"ready": Answer(path="/ready", status=200, body=b'{"version": "1.2.4"}')}, "version"),
-        ({"ready": Answer(path="/ready", status=200, body=b'{"revision": "abc"}')}, "version"),
         ({"ready": Answer(path="/ready", status=404), "asked": frozenset({"ready"})}, "version"),
         ({"labels": {VERSION: "1.2.3", REVISION: "a", "title": "agent"}, "asked": frozenset({"ready"})}, "version"),
         ({"metrics": Answer(path="/metrics", status=200, body=b"\xff")}, "metrics"),
@@ -167,6 +166,12 @@ def test_a_flaw_fails_its_check_alone(changed: dict[str, Any], failing: str) -> 
             "version",
             "/ready tells the labels' version 1.2.3, and not its revision, labelled 'abc'",
         ),
+        (
+            {"ready": Answer(path="/ready", status=200, body=b'{"version": "1.2.3", "revision": "unknown"}')},
+            "version",
+            "/ready tells its revision, and the image has no label to hold it against",
+        ),
+        ({"stuck": None, "below": 1}, "stuck", "its first process has started 1 more"),
         ({"metrics": Answer(path="/metrics", status=404)}, "metrics", "/metrics answers HTTP 404"),
         ({"first": replace(WELL, health=Health.NONE, healthy=None), "health_test": ()}, "healthy", "no HEALTHCHECK"),
         ({"first": replace(WELL, health=Health.NONE), "health_test": ()}, "stuck", "no HEALTHCHECK"),
@@ -331,3 +336,16 @@ def test_an_image_says_where_its_health_is_asked_and_where_it_listens(words: tup
 )
 def test_a_start_may_take_what_the_images_own_check_gives_it(check: dict[str, object] | None, seconds: float) -> None:
     assert allowance(check) == seconds
+
+
+def test_a_label_that_the_build_would_have_stamped_has_to_be_there() -> None:
+    judged = checks.judge(evidence(stamped=(VERSION, REVISION)))
+    verdict = next(one.verdict for one in judged if one.check.name == "labels")
+    assert (verdict.result.value, verdict.said) == ("failed", f"{REVISION} is missing")
+
+
+def test_what_lies_in_a_folder_without_an_entry_of_its_own_is_there() -> None:
+    layer = replace(OWN, leftovers=(Leak("app/.git", "the history of the sources"),))
+    layer = replace(layer, entries=(*layer.entries, Entry("app/.git/HEAD", Kind.FILE, 0o644, 1)))
+    judged = checks.judge(evidence(layers=(BASE, layer)))
+    assert next(one.verdict.said for one in judged if one.check.name == "leftovers").endswith("/app/.git in layer 2")

@@ -377,3 +377,30 @@ def test_a_layer_is_read_from_end_to_end() -> None:
 )
 def test_a_layer_that_cannot_be_read_says_so(content: bytes, why: str) -> None:
     assert read(content).unreadable.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("ARG DB_PASSWORD=hunter2hunter2", ["ARG DB_PASSWORD"]),
+        ('ARG API_KEY="x y"', ["ARG API_KEY"]),
+        ("ARG DB_PASSWORD", []),
+        ("ARG MYSQL_ALLOW_EMPTY_PASSWORD=yes", []),
+        ("ARG VERSION=1", []),
+    ],
+)
+def test_what_an_argument_is_by_default_gives_it_away(step: str, found: list[str]) -> None:
+    assert [leak.path for leak in leaks.secret_arguments(step)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("RUN git clone https://bob:s3cr3tpw88@git.example.com/x", True),
+        ("RUN git clone https://bob:$TOKEN@git.example.com/x", False),
+        ("RUN git clone https://git.example.com/x", False),
+        ('{"a":"http://a:8080","mail":"x@y"}', False),
+    ],
+)
+def test_a_login_in_an_address_is_seen_wherever_it_stands(text: str, told: bool) -> None:
+    assert (leaks.login_within("its history", text) is not None) is told

@@ -17,6 +17,7 @@ from .findings import Finding, Say, cannot, changed, ok, warning
 
 _LOCKS = {"lock": "a build", "verify.lock": "a verification"}
 _SHOWN = 3
+_GIT_DIR = "GIT_DIR"
 _LEAST_ROOM = 1_000_000  # bytes: a record and a page of a run
 
 
@@ -50,7 +51,9 @@ def state(site: Site) -> Iterator[Finding]:
 def _begun(reason: str, root: Path) -> str:
     if "dubious ownership" in reason:
         return f"git config --global --add safe.directory {quoted(root)}"
-    return "git init && git add -A && git commit" if "not a git repository" in reason else "git status"
+    if "not a git repository" in reason:
+        return f"unset {_GIT_DIR}" if os.environ.get(_GIT_DIR) else "git init && git add -A && git commit"
+    return "git status"
 
 
 def leftovers(site: Site) -> Iterator[Finding]:
@@ -58,6 +61,10 @@ def leftovers(site: Site) -> Iterator[Finding]:
     folder = site.root / workspace.FOLDER
     if folder.is_symlink():
         yield cannot("leftovers", f"{workspace.FOLDER} is a link, which no run follows", way_out=f"rm {quoted(folder)}")
+        return
+    if link := next((path for path in sorted(folder.glob("*")) if path.is_symlink() and path.is_dir()), None):
+        told = f"{_shown([link], site.root)} is a link, which no run follows"
+        yield cannot("leftovers", told, way_out=f"rm {quoted(link.relative_to(site.root))}")
         return
     unwritable = _unwritable(folder if folder.is_dir() else site.root)
     if unwritable is not None:
