@@ -100,3 +100,9 @@ def test_where_nothing_may_be_started_a_person_is_told_what_to_do(
 def test_the_reason_names_the_place_that_was_asked() -> None:
     told = refused(engine(Reach.FAILED, "ssh://builder"), replace(AROUND, usual=False))
     assert "ssh://builder" in told.reason
+
+
+def test_a_client_that_takes_tls_to_a_socket_is_told_so() -> None:
+    found = choose(engine(Reach.FAILED), replace(AROUND, tls=True))
+    assert isinstance(found, Refuse)
+    assert found.way_out == "unset DOCKER_TLS_VERIFY"

@@ -33,6 +33,8 @@ class Surroundings:
     """Whether the socket lies in a folder that this user may not look into."""
     chosen_by_host: bool = True
     """Whether DOCKER_HOST names the endpoint, not a context."""
+    tls: bool = False
+    """Whether DOCKER_TLS_VERIFY has the client take TLS, which no socket on this machine speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,9 @@ def choose(engine: Engine, around: Surroundings) -> Use | Start | Refuse:
     """Return what to do about the engine."""
     if engine.answers:
         return Use()
+    if around.tls and engine.socket is not None:
+        told = f"docker's client takes TLS to {engine.endpoint}, which speaks none"
+        return Refuse(reason=told, way_out="unset DOCKER_TLS_VERIFY")
     if around.ours and engine.socket is not None:
         return Start(socket=engine.socket)  # it is coming up, or hangs
     way_out = _way_out(engine, around)

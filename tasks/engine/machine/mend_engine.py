@@ -17,6 +17,7 @@ _SERVICE_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/syst
 _HAS_ALL = "bake, imagetools and rawjson are there"
 _DAEMON = Path("/etc/docker/daemon.json")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
+_TLS = "DOCKER_TLS_VERIFY"
 _NOBODYS = frozenset({"nogroup", "nobody"})
 _STORE = '"features": {"containerd-snapshotter": true}'
 
@@ -155,8 +156,8 @@ def room(found: reach.Engine, say: Say) -> None:
 
 
 def _our_own() -> reach.Engine | None:
-    """Return the private engine where it runs on a socket of its own."""
-    socket = private.recorded_socket()
+    """Return the private engine where it runs on a socket of its own, and the client speaks as that does."""
+    socket = None if os.environ.get(_TLS) else private.recorded_socket()
     if socket is None or not private.running():
         return None
     found = reach.look(socket)
@@ -206,6 +207,7 @@ def _surroundings(socket: Path | None, *, usual: bool) -> choice.Surroundings:
         group_may=may,
         hidden=hidden,
         chosen_by_host=bool(os.environ.get("DOCKER_HOST")),
+        tls=bool(os.environ.get(_TLS)),
     )
 
 
