@@ -22,6 +22,7 @@ from tests.identities import AUDIENCE, Issuers, issuers
 from tests.stamps import stamps
 from tests.support import answers, environment, free_port, wait_for
 
+_TRIES = 3
 _PROGRAMS = {
     "fulcio": "github.com/sigstore/fulcio@v1.8.8",
     "rekor": "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.2.0",
@@ -152,11 +153,15 @@ def _built(name: str) -> Path:
     path = cache.home() / "tests" / "sigstore" / f"{name}-{module.rpartition('@')[2]}" / name
     if not path.is_file():
         with alone(lambda _: None):
-            try:
-                if not path.is_file():
-                    gobuild.install(module, path)
-            except EngineError as error:
-                pytest.skip(str(error))
+            error: EngineError | None = None
+            for _ in range(_TRIES):  # hundreds of modules are fetched for each
+                try:
+                    if not path.is_file():
+                        gobuild.install(module, path)
+                    return path
+                except EngineError as refusal:
+                    error = refusal
+            pytest.skip(str(error))
     return path
 
 
