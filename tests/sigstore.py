@@ -153,15 +153,13 @@ def _built(name: str) -> Path:
     path = cache.home() / "tests" / "sigstore" / f"{name}-{module.rpartition('@')[2]}" / name
     if not path.is_file():
         with alone(lambda _: None):
-            error: EngineError | None = None
-            for _ in range(_TRIES):  # hundreds of modules are fetched for each
+            for tried in range(1, _TRIES + 1):  # hundreds of modules are fetched for each
                 try:
                     if not path.is_file():
                         gobuild.install(module, path)
-                    return path
-                except EngineError as refusal:
-                    error = refusal
-            pytest.skip(str(error))
+                except EngineError as error:
+                    if tried == _TRIES:
+                        pytest.skip(str(error))
     return path
 
 
