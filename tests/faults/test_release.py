@@ -52,7 +52,7 @@ def lasts(*words: str) -> Callable[[Lane, Result, State], str]:
     """Return what says what is wrong where the fault lasts: said at once, in these words, and asked for once."""
 
     def expected(lane: Lane, done: Result, state: State) -> str:
-        # An upload is begun once for each of an image's parts, and each cosign begins alike: the path is the same for all.
+        # An upload is begun once for each of an image's parts, and each cosign begins alike: at the same path.
         several = ("/uploads/", "/v2/")
         asked = [(one.method, one.path) for one in lane.proxy.spoilt if not one.path.endswith(several)]
         again = sorted({f"{method} {path}" for method, path in asked if asked.count((method, path)) > 1})
