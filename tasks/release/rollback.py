@@ -33,6 +33,7 @@ def show(settings: "Settings", most: str | None) -> Mapping[str, Any]:
     registry = ports.registry(settings)
     listed = _judged(settings, _listed(registry, _own(registry, settings)[:count]))
     report.show_list(listed, settings.registry)
+    _say_moved(registry, [one.release for one in listed if one.current])
     return report.list_answer(listed)
 
 
@@ -96,6 +97,18 @@ def _require_there(registry: "Distribution", release: plan.Release, moves: Seque
 def _own(registry: "Distribution", settings: "Settings") -> tuple[plan.Release, ...]:
     """Return the releases of this project: others may have theirs at the same place."""
     return tuple(one for one in ledger.read_all(registry) if one.project == settings.project)
+
+
+def _say_moved(registry: "Distribution", releases: Sequence[plan.Release]) -> None:
+    """Say which tags of versions no longer name what their release has: somebody has moved them."""
+    from ..report import style
+
+    for release in releases:
+        there = publishing.look(registry, release.digests, release.fixed)
+        for move in plan.moves(release.digests, release.fixed, there):
+            if move.needed:
+                place = f"{registry.registry}/{move.service}:{move.tag}"
+                style.note(f"{place} has moved: it is {move.old or 'gone'}, and {release.name} has {move.new}")
 
 
 def _listed(registry: "Distribution", releases: Sequence[plan.Release]) -> tuple[report.Listed, ...]:

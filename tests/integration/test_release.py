@@ -486,3 +486,13 @@ def test_a_key_whose_signature_would_not_count_signs_nothing(shop: Shop, every_k
     trusting = {"INVOKE_CONTAINER_VERIFY_KEY": str(every_key[0].public)}
     shop.push(*SIGNING, **{**theirs, **trusting}).fails(8, "container.sign_key signs as sha256:", "alone")
     shop.push(*SIGNING, **{**ours, **trusting}).ok()
+
+
+def test_a_tag_of_a_version_that_somebody_has_moved_is_named(shop: Shop) -> None:
+    first = released(shop, "1.0.0")
+    second = released(shop, "1.1.0", one="second", two="second")
+    assert "has moved" not in shop.inv("container-releases").ok().all
+    registry, place = shop.behind.split("/")
+    Registry(registry).tag(f"{place}/one", first["one"], "v1.1.0")
+    said = shop.inv("container-releases").ok().all
+    assert f"{shop.address}/one:v1.1.0 has moved: it is {first['one']}, and v1.1.0 has {second['one']}" in said

@@ -98,7 +98,9 @@ def _unwritable(folder: Path) -> Finding | None:
         return cannot("leftovers", f"{folder} is on a mount that is read-only", way_out=way_out)
     if told.f_bavail * told.f_frsize < _LEAST_ROOM or (told.f_files and not told.f_favail):
         place = quoted(folder)
-        return cannot("leftovers", f"there is no room where {folder} is", way_out=f"df -h {place}; df -i {place}")
+        own = f"rm -r {place}; " if folder.name == workspace.FOLDER else ""  # what is there is made anew
+        way_out = f"{own}df -h {quoted(folder.parent)}; df -i {quoted(folder.parent)}"
+        return cannot("leftovers", f"there is no room where {folder} is", way_out=way_out)
     return None
 
 

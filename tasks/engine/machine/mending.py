@@ -40,7 +40,8 @@ def room(place: Path) -> str:
         return f"unset {variable}"
     if variable and not disk.is_full(_ELSEWHERE, least=disk.MINIMUM):
         return f'export {variable}="$(mktemp -d -p {_ELSEWHERE})"'
-    return f"du -xhd1 {quoted(next(one for one in (place, *place.parents) if one.exists()))}"
+    own = "inv container-clean; " if kept else ""
+    return f"{own}du -xhd1 {quoted(next(one for one in (place, *place.parents) if one.exists()))}"
 
 
 def login(host: str) -> str:
