@@ -133,6 +133,11 @@ def owner(tag: str, names: Sequence[str]) -> str | None:
     return next((name for name in names if _without_v(name) == _without_v(tag)), None)
 
 
+def age(release: Release) -> tuple[str, tuple[int, ...], str]:
+    """Return what puts releases into their order, the oldest first: two of one second are told by their versions."""
+    return release.created, _numbers(release.version) or (), release.name
+
+
 def later(version: str, names: Sequence[str]) -> str | None:
     """Return the highest release, of those of these names, after a version; None where there is none that can be told.
 

@@ -79,4 +79,4 @@ def read_all(registry: "Distribution") -> tuple[Release, ...]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         tags = filter(plan.may_be_name, registry.tags(plan.REPOSITORY))
         found = pool.map(one, tags)
-        return tuple(sorted(filter(None, found), key=lambda one: one.created, reverse=True))
+        return tuple(sorted(filter(None, found), key=plan.age, reverse=True))

@@ -76,7 +76,7 @@ def _left(
     registry: "Distribution", releases: Sequence[plan.Release], release: plan.Release
 ) -> tuple[tuple[str, str, str], ...]:
     """Return service, tag and digest of what later releases have brought and this one has nothing for."""
-    later = [one for one in releases if one.created > release.created]
+    later = [one for one in releases if plan.age(one) > plan.age(release)]
     services = dict.fromkeys(service for one in later for service in one.digests if service not in release.digests)
     there = publishing.look(registry, services, release.moving)
     return tuple((service, tag, digest) for (service, tag), digest in there.items() if digest is not None)

@@ -179,3 +179,8 @@ def test_a_release_stood_before_another_where_its_tags_named_it() -> None:
     assert not plan.stood_before(now, taken_back)
     assert not plan.stood_before(first, now)
     assert plan.stood_before(release("a", "a"), first)  # a version whose content is the old one
+
+
+def test_releases_of_one_second_are_in_the_order_of_their_versions() -> None:
+    some = [replace(RELEASE, name=f"v{version}", version=version) for version in ("1.10.0", "1.9.0", "1.9.1")]
+    assert [one.version for one in sorted(some, key=plan.age)] == ["1.9.0", "1.9.1", "1.10.0"]
