@@ -1,17 +1,17 @@
 """Who says who somebody is: two issuers of identity tokens as OpenID Connect has them, on a port of this machine."""
 
-import base64
 import contextlib
 import json
 import ssl
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.support import packed, serving
 
 AUDIENCE = "sigstore"
 _NAMES = ("first", "second")
@@ -41,16 +41,16 @@ class Issuers:
         given = int(time.time() - age)
         whose = {"iss": self.all[issuer], "sub": uuid.uuid4().hex, "aud": audience, "email": email}
         claims = {**whose, "email_verified": True, "iat": given, "exp": given + _SECONDS}
-        parts = [_packed(json.dumps(one).encode()) for one in ({"typ": "JWT", "alg": "RS256", "kid": "tests"}, claims)]
+        parts = [packed(json.dumps(one).encode()) for one in ({"typ": "JWT", "alg": "RS256", "kid": "tests"}, claims)]
         signing = ("openssl", "dgst", "-sha256", "-sign", self.folder / "issuers.key")
         made = subprocess.run(signing, input=".".join(parts).encode(), check=True, capture_output=True).stdout
-        return ".".join([*parts, _packed(made)])
+        return ".".join([*parts, packed(made)])
 
     def answers(self) -> dict[str, bytes]:
         """Return what they answer, by path."""
         asked = ("openssl", "rsa", "-in", self.folder / "issuers.key", "-noout", "-modulus")
         told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-        modulus = _packed(bytes.fromhex(told.strip().partition("=")[2]))
+        modulus = packed(bytes.fromhex(told.strip().partition("=")[2]))
         key = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "tests", "n": modulus, "e": _EXPONENT}
         found = {"/keys": json.dumps({"keys": [key]}).encode()}
         for name, issuer in zip(_NAMES, self.all, strict=True):
@@ -96,13 +96,5 @@ def issuers(folder: Path) -> Iterator[Issuers]:
     server.daemon_threads = True
     made.address = f"https://localhost:{server.server_port}"
     answers.update(made.answers())
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(server):
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _packed(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")

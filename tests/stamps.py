@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support import serving
+
 _CONFIG = """\
 [req]
 distinguished_name = names
@@ -70,12 +72,8 @@ def stamps(folder: Path) -> Iterator[str]:
     told = {"folder": folder, "one_by_one": threading.Lock()}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (_Handler,), told))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(server):
         yield f"http://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _openssl(*words: str | Path, given: bytes = b"") -> bytes:

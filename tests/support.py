@@ -8,12 +8,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.server import HTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -212,6 +214,22 @@ def client(folder: Path, logins: Mapping[str, tuple[str, str]], **more: object) 
     }
     (folder / "config.json").write_text(json.dumps({"auths": auths, **more}), encoding="utf-8")
     return {"DOCKER_CONFIG": str(folder)}
+
+
+@contextlib.contextmanager
+def serving(server: HTTPServer) -> Iterator[None]:
+    """Let a server answer until the block ends."""
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def packed(content: bytes) -> str:
+    """Return bytes as the parts of a token have them: base64url, without its padding."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support import LOGIN
+from tests.support import LOGIN, packed, serving
 
 ISSUER, SERVICE = "the tests", "registry.test"
 _SECONDS = 300
@@ -47,12 +46,12 @@ class Tokens:
         times = {"iat": now, "nbf": now - 5, "exp": now + _SECONDS}
         der = (self.folder / "token.crt").read_text(encoding="utf-8").split("-----")[2].replace("\n", "")
         parts = [
-            _packed(json.dumps(one).encode())
+            packed(json.dumps(one).encode())
             for one in ({"typ": "JWT", "alg": "RS256", "x5c": [der]}, {**claims, **times, "access": access})
         ]
         signing = ("openssl", "dgst", "-sha256", "-sign", self.folder / "token.key")
         made = subprocess.run(signing, input=".".join(parts).encode(), check=True, capture_output=True).stdout
-        return ".".join([*parts, _packed(made)])
+        return ".".join([*parts, packed(made)])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,13 +100,5 @@ def tokens(folder: Path) -> Iterator[Tokens]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (_Handler,), {"tokens": made}))
     server.daemon_threads = True
     made.address = f"http://localhost:{server.server_port}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(server):
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _packed(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
