@@ -22,7 +22,7 @@ _FILES = 64
 
 
 def of(fingerprint: str) -> frozenset[str]:
-    """Return the images that builds on this machine, or pulls by a signed word, have made of a fingerprint."""
+    """Return the images that builds on this machine have made of a fingerprint, and pulls have brought of it."""
     try:
         return frozenset(_images(_path(fingerprint)))
     except (OSError, ValueError):

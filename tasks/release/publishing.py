@@ -47,7 +47,7 @@ def publish(
         _require_unmoved(registry, fixed)
         _set(registry, [move for move in fixed if move.needed], interrupts)
         with _told(_UNMOVED, "inv container-push goes on where this ended"):
-            read_back(registry, fixed, mend="inv container-push")
+            read_back(registry, fixed, mend="inv container-push", state=f"; {_UNMOVED}")
         whole = _merged(release, held)
         if held is not None and not _tells_more(whole, held):
             whole = held
@@ -147,8 +147,8 @@ def _taken_back(registry: "Distribution", moves: Sequence[Move]) -> list[Move]:
     return [move for move in moves if there[move.service, move.tag] != move.old]
 
 
-def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> None:
-    """See that every tag names what it was given.
+def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str, state: str = "") -> None:
+    """See that every tag names what it was given; ``state``: how things are otherwise, for an error.
 
     Raises PushError that names those that somebody else has moved meanwhile.
     """
@@ -163,7 +163,7 @@ def read_back(registry: "Distribution", moves: Sequence[Move], *, mend: str) -> 
         if all(there.get((one.service, one.tag)) == one.old for one in lost):
             why += ", or the registry did not keep them"
         raise LostRaceError(
-            f"{why}: {found}, and not {lost[0].new}",
+            f"{why}: {found}, and not {lost[0].new}{state}",
             hint=f"inv container-releases shows who won; {mend} makes it this one",
         )
 

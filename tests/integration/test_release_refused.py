@@ -228,7 +228,7 @@ def test_no_tag_moves_where_a_registry_does_not_keep_what_commits_a_release(
     first = shop.moving()
     shop.state("1.1.0", one="second", two="second")
     spoilt.when(Rule(lambda asked: (asked.method, asked.path) == ("PUT", path), faulty.forgets, reaches=False))
-    shop.push(*QUICK).fails(5, f"{shop.address}{said}")
+    shop.push(*QUICK).fails(5, f"{shop.address}{said}", "no tag that anybody follows has moved")
     assert shop.moving() == first
     spoilt.anew()
     shop.push(*QUICK).ok()
